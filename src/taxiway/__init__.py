@@ -1,0 +1,1 @@
+"""Taxiway: decide whether a model may go live, prove why."""

@@ -1,0 +1,5 @@
+"""`python -m taxiway.cli`: the same as `taxiway`."""
+
+from taxiway.cli import main
+
+main()

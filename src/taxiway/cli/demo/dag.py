@@ -1,0 +1,56 @@
+"""The DAGs of the demo: this file is copied, as it is, into its DAGs folder, where Airflow reads it."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+from taxiway.core import (
+    BeatsChampion,
+    Canary,
+    Dataset,
+    Evaluation,
+    Judge,
+    LocalServer,
+    MaxRegression,
+    Scoring,
+    Service,
+    Threshold,
+    Training,
+    Tuning,
+)
+from taxiway.factories import lifecycle  # makes an airflow dag
+
+HOME = Path(__file__).resolve().parents[1]
+CHECKS = "flight_delay.checks:Flights"
+
+lifecycle(
+    model="flight-delay",
+    dataset=Dataset("flights", uri=f"file://{HOME}/lake/flights/", checks=CHECKS),
+    training=Training("flight_delay.train:train", params={"learning_rate": 0.1}),
+    evaluation=Evaluation(
+        target="late",
+        metrics=("roc_auc", "log_loss", "accuracy"),
+        on=Dataset("november", uri=f"file://{HOME}/lake/november/2013-11.parquet", checks=CHECKS),
+        slices=("origin",),
+    ),
+    gates=(
+        Threshold("roc_auc", at_least=0.7),
+        Threshold("roc_auc", at_least=0.7, slice="origin"),
+        BeatsChampion("roc_auc", confidence=0.95),
+        MaxRegression("log_loss", by=0.01),
+    ),
+    scoring=Scoring(
+        dataset=Dataset("december", uri=f"file://{HOME}/lake/december/2013-12.parquet", checks=CHECKS),
+        output=f"file://{HOME}/predictions/",
+        keep=("flight_id",),
+    ),
+    service=Service(
+        "flight-delay",
+        Canary(25, 100, bake=timedelta(seconds=2)),  # minutes or hours where there is time
+        on=LocalServer(port=int(os.environ["TAXIWAY_DEMO_PORT"]), tuning=Tuning(drain_s=2.0)),
+        judge=Judge(min_requests=50, max_error_increase=0.1, max_invalid_increase=0.1, max_distance=0.1, slow_s=0.5),
+        every=timedelta(seconds=0.5),
+        deadline=timedelta(minutes=5),
+    ),
+    default_args={"deferrable": False},  # a rollout of seconds does not need the triggerer
+)

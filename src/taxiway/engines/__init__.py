@@ -1,0 +1,1 @@
+"""What computes on bytes: contracts, validation, inference, metrics. No network, no clock, no Airflow."""

@@ -1,0 +1,1 @@
+"""What `taxiway doctor` asks of an Airflow that exists, and of what is around it; nothing is changed by asking."""

@@ -1,0 +1,1 @@
+"""One operator per stage, one noun per file."""

@@ -1,0 +1,1 @@
+"""Where a model serves: this machine, a Docker engine, a Kubernetes cluster."""

@@ -1,0 +1,70 @@
+import pytest
+
+from taxiway.core.overview import PAGE
+from ui import drifts, shelves
+
+
+def test_without_any_model_the_page_says_what_to_do_next(ask):
+    answer = ask("/models")
+    assert answer.status_code == 200, answer.text
+    assert "No model has been registered yet" in answer.text
+    assert "dags/01_lifecycle.py" in answer.text
+
+
+def test_a_model_is_told_in_one_row(ask, store):
+    shelves.register(store)
+    shelves.promote(store, 1)
+    shelves.serve(store)
+    shelves.refuse(store)
+    drifts.confirm(store)
+    page = ask("/models").text
+    for said in (
+        'href="models/flight-delay"',
+        'href="models/flight-delay/versions/1"',
+        "roc_auc 0.8",
+        "roc_auc is 0.6 and misses 0.7",
+        "version 1 serves (live)",
+        'href="drift/flight-delay/all"',
+        "an incident is confirmed",
+        "no DAG",
+    ):
+        assert said in page, said
+
+
+@pytest.mark.parametrize(("query", "there"), [("q=delay", True), ("q=other", False), ("only=unpromoted", True)])
+def test_models_are_found_by_what_is_asked(ask, store, query, there):
+    shelves.register(store)
+    page = ask(f"/models?{query}").text
+    assert ('href="models/flight-delay"' in page) is there
+    assert ("No model is like that" in page) is not there
+
+
+def test_many_models_come_in_pages(ask, store):
+    for number in range(PAGE + 1):
+        shelves.register(store, f"m-{number:03}")
+    first, second = ask("/models?sort=-name").text, ask("/models?sort=-name&page=2").text
+    assert "m-100" in first
+    assert "m-000" not in first
+    assert "m-000" in second
+    assert "Page 2 of 2" in second
+
+
+HOSTILE = ('"><script>alert(1)</script>', "Ωλ\u202e模型\u0000\n", "x" * 300, "{{ 7 * 7 }}", "%2e%2e%2f..%00")
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+def test_hostile_words_stay_text(ask, store, words):
+    shelves.register(store, metrics={words: 0.5})
+    shelves.promote(store, 1, who=words, why=words)
+    for path in ("/models", f"/models?q={'x' * 300}"):
+        answer = ask(path)
+        assert answer.status_code == 200
+        assert "<script>alert" not in answer.text
+        assert "49" not in answer.text.replace("2026", "")
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+def test_hostile_questions_are_answered_with_text(ask, words):
+    answer = ask("/models", params={"q": words, "only": words, "sort": words})
+    assert answer.status_code == 200
+    assert "<script>alert" not in answer.text
