@@ -31,7 +31,7 @@ JSON = st.recursive(
 )
 WORDS = st.text("abc*<", min_size=1, max_size=9)
 WEIGHTS = st.sets(st.integers(1, 99), max_size=3).map(lambda some: (*sorted(some), 100))
-TOKENS = st.builds(Tokens, TEXT)
+TOKENS = st.builds(Tokens, source=TEXT)
 METRICS = st.sampled_from(("roc_auc", "log_loss", "my.module:metric"))
 CHOSEN = {
     "Threshold": {"at_least": FLOATS, "at_most": st.none()},

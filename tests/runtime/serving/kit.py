@@ -131,10 +131,11 @@ class Server:
         self.port = int(self.heard("listening")["port"])
 
     def _listen(self) -> None:
-        for line in self.process.stderr:
-            with self._news:
-                self.lines.append(json.loads(line) if line.startswith("{") else {"event": "said", "text": line})
-                self._news.notify_all()
+        with self.process.stderr as log:
+            for line in log:
+                with self._news:
+                    self.lines.append(told(line))
+                    self._news.notify_all()
 
     def heard(self, event: str, after: int = 0, **facts: Any) -> dict[str, Any]:
         """The first line of the log that says this; waits for it."""
@@ -231,6 +232,14 @@ class Stand:
         return self.field.moody(times=3), self.field.moody(**mood)
 
 
+def told(line: str) -> dict[str, Any]:
+    """A line of the log; one that is no event, as a killed process leaves half a line, is what it said."""
+    try:
+        return json.loads(line) if line.startswith("{") else {"event": "said", "text": line}
+    except ValueError:
+        return {"event": "said", "text": line}
+
+
 ROW = {"delay": 1.5, "hour": 12}
 
 
@@ -265,7 +274,6 @@ def serving(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        process.stderr.close()
 
 
 def until(is_so: Callable[[], Any], patience_s: float = PATIENCE_S) -> Any:
