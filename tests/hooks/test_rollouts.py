@@ -44,6 +44,13 @@ class TestAGoodCandidate:
         assert space.fly("run-2") == before[-1]
         assert space.history() == before
 
+    def test_went_live_whatever_is_the_champion_when_its_task_is_tried_again(self):
+        space = Airspace(CANARY)
+        space.fly()
+        space.promote(1)
+        again = space.pilot()
+        assert again.begin().live.number == again.course.candidate == 2
+
 
 class TestAWorseCandidate:
     @pytest.mark.parametrize("service", ROLLOUTS[1:], ids=["blue/green", "canary"])
@@ -62,6 +69,14 @@ class TestAWorseCandidate:
         end = space.fly(**WORSE)
         space.promote(2)
         assert space.pilot().begin() == end
+
+    def test_is_still_the_one_that_was_given_up_when_its_task_is_tried_again(self):
+        space = Airspace(CANARY)
+        end = space.fly(**WORSE)
+        assert space.champion() == 1
+        again = space.pilot()
+        assert again.begin() == end
+        assert again.course.candidate == 2
 
     def test_that_predicts_nan_is_given_up(self):
         space = Airspace(CANARY)

@@ -97,6 +97,15 @@ def test_a_worse_version_fails_the_task_without_a_retry_and_the_champion_is_what
     assert space.champion() == space.history()[-1].live.number == 1
 
 
+def test_a_retry_of_a_task_that_died_after_its_decision_says_the_same(space, dag):
+    task = deploy(dag)
+    context = airflow_home.context(task)
+    for _ in range(2):
+        with pytest.raises(AirflowFailException, match=r"version 2 was given up.*version 1 ser"):
+            flown(space, task, context, v1=answers(), v2=answers(failed=100))
+    assert [state.phase for state in space.history()].count(Phase.ROLLED_BACK) == 1
+
+
 def test_a_retry_goes_on_where_the_task_died(space, dag, monkeypatch):
     task = deploy(dag)
     context = airflow_home.context(task)

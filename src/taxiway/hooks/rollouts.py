@@ -107,7 +107,7 @@ class Pilot:
         state = self._commit(first) if first else now
         if state is None:
             raise TypeError(now)
-        self.course = dataclasses.replace(course, candidate=(state.candidate or candidate).number)
+        self.course = dataclasses.replace(course, candidate=self._carried(state, candidate).number)
         self._platform.apply(state)
         return state
 
@@ -238,6 +238,14 @@ class Pilot:
         if version is None:
             return known.aliases.get(self.course.service.alias)
         return Target(number=version, model=self._registry.version(self.course.model, version).model)
+
+    def _carried(self, state: ServiceState, wanted: Target) -> Target:
+        """What this rollout is about: one that is over has no candidate any more, and the alias has moved since."""
+        if state.candidate or state.rollout != self.course.rollout:
+            return state.candidate or wanted
+        changes = [commit.change for commit in reversed(self._registry.history(self.course.model))]
+        mine = (one.state for one in changes if one.change == "serve" and one.state.rollout == self.course.rollout)
+        return next((one.candidate for one in mine if one.candidate), wanted)
 
     def _ours(self, state: ServiceState | None) -> ServiceState:
         alone = state.live if state and state.candidate is None else None
