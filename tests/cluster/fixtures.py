@@ -6,6 +6,7 @@ with a sentence that says how to start it; what was named and does not answer fa
 
 import contextlib
 import dataclasses
+import fcntl
 import ipaddress
 import json
 import os
@@ -14,6 +15,7 @@ import shlex
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,9 +142,11 @@ class Engine:
 
 
 def build_image(engine: Engine, *words: str) -> str:
-    """The name of an image that docker/build made."""
+    """The name of an image that docker/build made, by one process of the tests at a time: the next finds all layers."""
     environment = {**os.environ, "DOCKER_HOST": engine.host}
-    return output([str(HERE.parents[1] / "docker/build"), *words], environment=environment, timeout_s=1100).strip()
+    with Path(tempfile.gettempdir(), "taxiway-tests-build-image.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return output([str(HERE.parents[1] / "docker/build"), *words], environment=environment, timeout_s=1100).strip()
 
 
 def build_job_image(engine: Engine, base: str, bare: str) -> str:

@@ -16,7 +16,7 @@ from taxiway.core.training import TrainingRun
 globals().update({name: getattr(pods, name) for name in pods.__all__ if name != "make"})
 fly = elsewhere.fly
 
-pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.system, pytest.mark.alone, pytest.mark.slow, pytest.mark.timeout(900)]
 
 HURRIES = {
     "tolerations": [
@@ -68,7 +68,7 @@ def test_a_training_whose_node_is_lost_goes_on_elsewhere_from_its_checkpoint(
     print(f"{workload}: known to be lost after {time.monotonic() - began:.0f} s")
     assert (type(error), error.retryable) == (JobFailed, True)
     assert "NodeLost: DeletionByTaintManager" in str(error)
-    assert cluster.get("pods", "-n", namespace)["items"] == [], "what is forgotten holds no GPU"
+    until(lambda: not cluster.get("pods", "-n", namespace)["items"], 15, "what is forgotten holds a GPU")
     saved = max(flight.steps("counted"))
     node.go_on()
     until(node.answers, 120)
