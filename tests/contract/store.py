@@ -89,6 +89,12 @@ class StoreContract:
         assert [info.path for info in store.list("m", after="m/2")] == [path for path in expected if path > "m/2"]
         assert list(store.list("nothing/")) == []
 
+    def test_a_listing_says_what_a_head_says(self, store: ObjectStore) -> None:
+        store.create("m/a", b"12345")
+        store.replace("m/b", b"1")
+        heads = [info and info._replace(modified_at=None) for info in map(store.head, ("m/a", "m/b"))]
+        assert list(store.list("m")) == heads
+
     def test_more_objects_are_listed_than_fit_a_page(self, store: ObjectStore) -> None:
         paths = [f"p/{number:04}" for number in range(1100)]
         with ThreadPoolExecutor(8) as pool:

@@ -1,3 +1,4 @@
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -6,7 +7,7 @@ import samples
 from taxiway.core.gates import clear
 from taxiway.core.incidents import Incident, Phase, Severity, Watched
 from taxiway.core.outcomes import Outcome
-from taxiway.core.overview import PAGE, SORTS, Asked, Known, last_verdict, listed, row, worst_drift
+from taxiway.core.overview import PAGE, SORTS, Asked, Known, last_verdict, listed, next_training, row, worst_drift
 from taxiway.core.registry import RegistryState
 from taxiway.core.rulings import Ruling
 from taxiway.core.serving import Phase as ServicePhase
@@ -145,3 +146,31 @@ def test_pages_are_bounded_and_a_page_that_is_not_there_is_the_nearest_that_is()
     assert (last.page, last.pages, last.found, last.of, len(last.rows)) == (3, 3, 201, 201, 1)
     assert listed(many, Asked(page=-1)).rows[0].name == "m0000"
     assert listed((), Asked()).pages == 1
+
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("at", "paused", "words"),
+    [
+        (NOW + timedelta(days=1), False, ""),
+        (NOW + timedelta(days=1), True, "paused"),
+        (NOW - timedelta(days=3), True, "paused"),
+        (NOW - timedelta(minutes=1), False, "due now"),
+        (NOW - timedelta(days=3), False, "overdue"),
+        (None, False, "by hand or by data"),
+    ],
+)
+def test_the_next_training_is_never_a_moment_that_has_passed(at, paused, words):
+    found = next_training("churn.training", at, paused=paused, now=NOW)
+    assert found.words == words
+    assert (found.at == "") is bool(words)
+
+
+def test_a_training_that_does_not_come_by_itself_says_what_to_do():
+    paused, late = (
+        next_training("churn.training", NOW - timedelta(days=3), paused=off, now=NOW) for off in (True, False)
+    )
+    assert paused.do == "Switch on the DAG churn.training to train again."
+    assert "scheduler" in late.do

@@ -71,6 +71,72 @@ def test_a_link_in_a_circle_is_a_clear_error(tmp_path: Path, folder_store: Objec
         list(folder_store.list(""))
 
 
+def test_links_that_lead_into_each_other_are_a_clear_error(tmp_path: Path, folder_store: ObjectStore) -> None:
+    for here, there in (("a", "b"), ("b", "a")):
+        folder_store.create(f"{here}/file", b"one")
+        (tmp_path / "store" / here / "link").symlink_to(tmp_path / "store" / there)
+    with pytest.raises(SpecError, match="leads in a circle"):
+        list(folder_store.list(""))
+
+
+def test_a_link_to_itself_is_a_clear_error(tmp_path: Path, folder_store: ObjectStore) -> None:
+    folder_store.create("inside", b"one")
+    (tmp_path / "store" / "link").symlink_to("link")
+    with pytest.raises(SpecError, match="leads in a circle"):
+        list(folder_store.list(""))
+
+
+def test_a_link_to_a_file_elsewhere_is_not_listed(tmp_path: Path, folder_store: ObjectStore) -> None:
+    folder_store.create("inside", b"one")
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "store" / "link").symlink_to(tmp_path / "secret")
+    with pytest.raises(SpecError, match="a symbolic link leads out of the store"):
+        list(folder_store.list(""))
+
+
+def test_a_link_to_nowhere_is_no_object(tmp_path: Path, folder_store: ObjectStore) -> None:
+    folder_store.create("inside", b"one")
+    (tmp_path / "store" / "link").symlink_to(tmp_path / "nowhere")
+    assert [info.path for info in folder_store.list("")] == ["inside"]
+
+
+def test_a_name_that_no_other_store_can_hold_is_a_clear_error(tmp_path: Path, folder_store: ObjectStore) -> None:
+    folder_store.create("inside", b"one")
+    (tmp_path / "store" / "two\nlines").write_text("")
+    with pytest.raises(BackendError, match="a character that cannot be printed"):
+        list(folder_store.list(""))
+
+
+def test_what_a_killed_writer_left_behind_is_not_listed(tmp_path: Path, folder_store: ObjectStore) -> None:
+    for name in ("a", "a#b", "a#"):
+        folder_store.create(name, b"one")
+        (tmp_path / "store" / f"{name}#123").write_text("half")
+    assert [info.path for info in folder_store.list("")] == ["a", "a#", "a#b"]
+
+
+def test_a_listing_goes_through_links_within_the_store(tmp_path: Path, folder_store: ObjectStore) -> None:
+    folder_store.create("real/a", b"one")
+    (tmp_path / "store" / "link").symlink_to(tmp_path / "store" / "real")
+    (tmp_path / "store" / "file").symlink_to(tmp_path / "store" / "real" / "a")
+    assert [info.path for info in folder_store.list("")] == ["file", "link/a", "real/a"]
+
+
+@given(
+    paths=st.lists(st.lists(st.sampled_from(["a", "a-b", "b", "z"]), min_size=2, max_size=4), max_size=6),
+    after=st.lists(st.sampled_from(["a", "a-", "b", "c"]), min_size=1, max_size=4),
+)
+@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_listing_behind_a_path_leaves_out_what_comes_before(
+    tmp_path: Path, paths: list[list[str]], after: list[str]
+) -> None:
+    store = open_store((tmp_path / uuid.uuid4().hex).as_uri())
+    names = sorted({f"{'/'.join(path)}.json" for path in paths})
+    for name in names:
+        store.create(name, b"")
+    found = [info.path for info in store.list("", after="/".join(after))]
+    assert found == [name for name in names if name > "/".join(after)]
+
+
 def test_a_link_within_the_store_is_followed(tmp_path: Path, folder_store: ObjectStore) -> None:
     folder_store.create("real/a", b"one")
     (tmp_path / "store" / "link").symlink_to(tmp_path / "store" / "real")

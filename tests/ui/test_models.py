@@ -1,3 +1,5 @@
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from taxiway.core.overview import PAGE
@@ -37,6 +39,47 @@ def test_models_are_found_by_what_is_asked(ask, store, query, there):
     page = ask(f"/models?{query}").text
     assert ('href="models/flight-delay"' in page) is there
     assert ("No model is like that" in page) is not there
+
+
+@pytest.fixture
+def trained_monthly(airflow):
+    """The DAG that trains a model, as Airflow's database knows it; the test says what is in its row."""
+    from airflow.models.dag import DagModel
+    from airflow.sdk import DAG
+    from airflow.utils.session import create_session
+
+    airflow.register(DAG("flight-delay.training", schedule="@monthly", start_date=datetime(2026, 1, 1, tzinfo=UTC)))
+
+    def say(**fields):
+        with create_session() as session:
+            row = session.get(DagModel, "flight-delay.training")
+            for name, value in fields.items():
+                setattr(row, name, value)
+
+    yield say
+    with create_session() as session:
+        session.delete(session.get(DagModel, "flight-delay.training"))
+
+
+LONG_AGO, IN_AN_HOUR = datetime(2026, 1, 1, tzinfo=UTC), datetime.now(UTC) + timedelta(hours=1, minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"next_dagrun_create_after": IN_AN_HOUR, "is_paused": False}, "in 1 hour"),
+        ({"next_dagrun_create_after": LONG_AGO, "is_paused": True}, "Switch on the DAG flight-delay.training"),
+        ({"next_dagrun_create_after": LONG_AGO, "is_paused": False}, "overdue"),
+        ({"next_dagrun_create_after": None, "is_paused": False}, "by hand or by data"),
+        ({"is_stale": True}, "no DAG"),
+    ],
+    ids=["running", "paused", "overdue", "by data", "its file is gone"],
+)
+def test_the_next_training_is_told_by_its_dag(ask, store, trained_monthly, fields, said):
+    shelves.register(store)
+    trained_monthly(**fields)
+    page = ask("/models").text
+    assert said in page.partition('data-label="Next training"')[2].partition("</td>")[0]
 
 
 def test_many_models_come_in_pages(ask, store):

@@ -1,6 +1,7 @@
 """All models at a glance: one row per model, and which rows a person asked to see."""
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from taxiway.core.incidents import Phase, Severity, Watched
@@ -11,6 +12,8 @@ from taxiway.core.serving import ServiceState, describe
 
 PAGE = 100
 """How many rows are shown at once."""
+_LATE = timedelta(minutes=10)
+"""A run that is due for longer than this has not been started by anybody."""
 _BADNESS = (Phase.CONFIRMED, Phase.MITIGATING, Phase.SUSPECTED, Phase.WATCH, Phase.RECOVERED)
 
 
@@ -89,6 +92,20 @@ class ModelRow(NamedTuple):
     fault: str = ""
 
 
+class NextTraining(NamedTuple):
+    """When a model is trained next.
+
+    Attributes:
+        at: when, ISO 8601; empty where no moment to come is known.
+        words: what to say where there is none.
+        do: what a person can do about it; empty where nothing is wrong.
+    """
+
+    at: str
+    words: str = ""
+    do: str = ""
+
+
 class Asked(NamedTuple):
     """Which rows a person asked for.
 
@@ -137,6 +154,26 @@ def row(known: Known) -> ModelRow:
         attention=_attention(known, verdict, drift),
         fault=known.fault,
     )
+
+
+def next_training(dag_id: str, at: datetime | None, *, paused: bool, now: datetime) -> NextTraining:
+    """When the DAG that trains a model runs next: never a moment that has passed.
+
+    Args:
+        dag_id: the DAG.
+        at: when Airflow means to make its next run; None where its schedule names no time.
+        paused: it is switched off, and then nothing happens at `at`.
+        now: the time.
+    """
+    if paused:
+        return NextTraining("", "paused", f"Switch on the DAG {dag_id} to train again.")
+    if at is None:
+        return NextTraining("", "by hand or by data")
+    if at > now:
+        return NextTraining(at.isoformat())
+    if now - at < _LATE:
+        return NextTraining("", "due now")
+    return NextTraining("", "overdue", f"Look whether the scheduler runs, and at the runs of {dag_id}.")
 
 
 def last_verdict(known: Known) -> LastVerdict | None:

@@ -43,7 +43,12 @@ _FAULTS = (
         "the store is full; nothing was written",
         "Free some space.",
     ),
-    _Fault(r"File system loop", SpecError, "a symbolic link leads in a circle", "Take the link away."),
+    _Fault(
+        r"File system loop|(os error |Errno )40\b",
+        SpecError,
+        "a symbolic link leads in a circle",
+        "Take the link away.",
+    ),
     _Fault(r"(os error |Errno )30\b|Read-only", BackendError, "the store can only be read", _NEEDS_MOUNT),
     _Fault(
         r"SignatureDoesNotMatch|InvalidAccessKeyId|ExpiredToken|Unauthenticated|InvalidToken|Missing\w*Key",

@@ -1,16 +1,36 @@
 """Small objects in a local folder, without the hop to obstore's threads, which costs more than the write.
 
-A file that is being written is called `<name>#<digits>`, as obstore calls them, and obstore's listings hide such names:
-what a killed writer leaves behind is never seen.
+A file that is being written is called `<name>#<digits>`, as obstore calls them, and listings hide such names: what a
+killed writer leaves behind is never seen.
 """
 
+import errno
 import fcntl
+import os
 import random
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
+
+from taxiway.stores.paths import is_staged, require_inside, require_printable
+
+
+class File(NamedTuple):
+    """A file's path under the root, its length, and the tag that obstore gives it, which changes when it does."""
+
+    path: str
+    size_bytes: int
+    etag: str
+
+
+class _Folder(NamedTuple):
+    """A folder under the root, and where it and those that were gone through to it really are, itself last."""
+
+    path: str
+    real: tuple[str, ...]
 
 
 def read(file: Path) -> bytes:
@@ -55,6 +75,31 @@ def replace(file: Path, data: bytes) -> None:
         raise
 
 
+def walk(root: str, folder: str, after: str) -> list[File]:
+    """All files under a folder of `root` whose paths come behind `after`; none where there is no such folder.
+
+    Links are followed. Only a link can lead out of the root, so only links are resolved.
+
+    Raises:
+        SpecError: a link leads out of the root.
+        OSError: the operating system refuses, or a link leads in a circle.
+        ValueError: a name has a character that cannot be printed.
+    """
+    found: list[File] = []
+    todo = [_Folder(folder, (require_inside(root, folder),))]
+    while todo:
+        inside = todo.pop()
+        for entry in _entries(inside.real[-1]):
+            path = f"{inside.path}/{entry.name}" if inside.path else entry.name
+            if entry.is_dir():
+                if f"{path}/" >= after or after.startswith(f"{path}/"):
+                    todo.append(_Folder(path, (*inside.real, _real(root, path, entry, inside))))
+            elif path > after and not is_staged(path) and (status := _status(root, path, entry)):
+                tag = f'"{status.st_ino:x}-{status.st_mtime_ns // 1000:x}-{status.st_size:x}"'
+                found.append(File(require_printable(path), status.st_size, tag))
+    return found
+
+
 @contextmanager
 def turn(file: Path, patience_s: float) -> Iterator[None]:
     """Lets one block after another run, among the threads and processes of this machine that name the same file.
@@ -71,6 +116,35 @@ def turn(file: Path, patience_s: float) -> Iterator[None]:
         while not _locked(lock.fileno()) and time.monotonic() < deadline:
             time.sleep(random.uniform(0.0005, 0.002))  # noqa: S311 - jitter
         yield
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _real(root: str, path: str, entry: os.DirEntry[str], inside: _Folder) -> str:
+    if not entry.is_symlink():
+        return os.path.join(inside.real[-1], entry.name)  # noqa: PTH118 - a hundred thousand of them
+    real = require_inside(root, path)
+    if real in inside.real:
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+    return real
+
+
+def _status(root: str, path: str, entry: os.DirEntry[str]) -> os.stat_result | None:
+    """What is known of a file; None for a link to nowhere, for what is gone by now, and for what is no file."""
+    try:
+        if not entry.is_file():
+            return None
+        if entry.is_symlink():
+            require_inside(root, path)
+        return entry.stat()
+    except FileNotFoundError:
+        return None
 
 
 def _locked(handle: int) -> bool:

@@ -158,14 +158,13 @@ class ObjectStore:
     def list(self, prefix: str, *, after: str | None = None) -> Iterator[ObjectInfo]:
         """All objects under a folder (`""` for all), ordered by path; with `after`, only those behind that path."""
         key = self._folder(prefix)
-        offset = self._backend.prefix + check_path(after) if after is not None else None
+        behind = check_path(after) if after is not None else ""
         with translated(self.uri + prefix):
-            pages = obstore.list(self._backend.client, prefix=key or None, offset=offset)
-            found = (meta for page in pages for meta in page)
-            for meta in found if self.remote else sorted(found, key=lambda meta: meta["path"]):
-                path = meta["path"].removeprefix(self._backend.prefix)
-                self._require_inside(path)
-                yield ObjectInfo(path, meta["size"], meta["e_tag"])
+            if self._backend.root is not None:
+                found = folder.walk(self._backend.root, prefix.rstrip("/"), behind)
+                yield from (ObjectInfo(*file) for file in sorted(found))
+            else:
+                yield from self._pages(key, behind)
 
     def folders(self, prefix: str) -> builtins.list[str]:
         """The names of the folders directly under a folder, ordered."""
@@ -213,6 +212,14 @@ class ObjectStore:
         if self._backend.root is None:
             return nullcontext()
         return folder.turn(Path("/", key, "turn#0"), patience_s)
+
+    def _pages(self, key: str, behind: str) -> Iterator[ObjectInfo]:
+        """What obstore lists, a page at a time; only the memory's pages are not in order."""
+        offset = self._backend.prefix + behind if behind else None
+        pages = obstore.list(self._backend.client, prefix=key or None, offset=offset)
+        found = (meta for page in pages for meta in page)
+        for meta in found if self.remote else sorted(found, key=lambda meta: meta["path"]):
+            yield ObjectInfo(meta["path"].removeprefix(self._backend.prefix), meta["size"], meta["e_tag"])
 
     def _key(self, path: str) -> str:
         check_path(path, where=self.uri)

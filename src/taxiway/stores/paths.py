@@ -50,8 +50,24 @@ def _too_long(path: str) -> bool:
     return len(data) > _LONGEST_PATH_BYTES or any(len(part) > _LONGEST_SEGMENT_BYTES for part in data.split(b"/"))
 
 
-def require_inside(root: str, path: str) -> None:
-    """Refuses a local path that a symbolic link leads out of `root`, a resolved absolute folder.
+def is_staged(path: str) -> bool:
+    """Whether a local file is still being written, or was when its writer was killed."""
+    return _STAGED.search(path) is not None
+
+
+def require_printable(path: str) -> str:
+    """Gives the path of a local file back if others can have a name for it too.
+
+    Raises:
+        ValueError: it has a character that cannot be printed, or is not UTF-8.
+    """
+    if _UNPRINTABLE.search(path):
+        raise ValueError(f"a file has a name with a character that cannot be printed: {path!a}")
+    return path
+
+
+def require_inside(root: str, path: str) -> str:
+    """Gives back where a local path really is; refuses one that a symbolic link leads out of `root`, a resolved folder.
 
     Raises:
         SpecError: it leads out.
@@ -65,3 +81,4 @@ def require_inside(root: str, path: str) -> None:
             got=real,
             do="Replace the link by the file itself, or make that folder the store.",
         )
+    return real

@@ -42,6 +42,6 @@ def models(
         shown=shown,
         asked=asked,
         sorts=SORTS,
-        trainings=trainings(session, [one.name for one in shown.rows], readable.value or ()),
+        trainings=trainings(session, [one.name for one in shown.rows], readable.value or (), render.utc_now()),
         store=library.store.uri,
     )
