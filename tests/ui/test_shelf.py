@@ -1,3 +1,5 @@
+import threading
+
 import pytest
 
 import samples
@@ -124,3 +126,24 @@ def test_commits_of_this_very_moment_are_seen_when_one_row_is_asked(store):
     shelf.rows()
     Registry(store).promote("flight-delay", 1, by=samples.author())
     assert shelf.row("flight-delay").champion == 1
+
+
+class _Together(ObjectStore):
+    """A store whose two kinds of listing each begin only when the other has."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        super().__init__(store._backend)
+        self._both = threading.Barrier(2, timeout=20)
+
+    def list(self, prefix, **more):
+        self._both.wait()
+        return super().list(prefix, **more)
+
+    def folders(self, prefix):
+        self._both.wait()
+        return super().folders(prefix)
+
+
+def test_the_listings_of_a_look_do_not_wait_for_each_other(store):
+    shelves.register(store)
+    assert [one.name for one in Shelf(_Together(store)).rows()] == ["flight-delay"]

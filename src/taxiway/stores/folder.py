@@ -75,6 +75,11 @@ def replace(file: Path, data: bytes) -> None:
         raise
 
 
+def folders(parent: Path) -> list[str]:
+    """The names of the folders directly under a folder; none where there is no such folder."""
+    return [entry.name for entry in _entries(str(parent)) if entry.is_dir()]
+
+
 def walk(root: str, folder: str, after: str) -> list[File]:
     """All files under a folder of `root` whose paths come behind `after`; none where there is no such folder.
 

@@ -170,6 +170,8 @@ class ObjectStore:
         """The names of the folders directly under a folder, ordered."""
         key = self._folder(prefix)
         with translated(self.uri + prefix):
+            if self._backend.root is not None:
+                return sorted(folder.folders(Path("/", key)))
             found = obstore.list_with_delimiter(self._backend.client, prefix=key or None)["common_prefixes"]
         return sorted(each.rstrip("/").rpartition("/")[2] for each in found)
 

@@ -1,12 +1,13 @@
 """What the Models page knows: one row per model, kept in memory, made from the logs and at any time again.
 
 Each look lists the heads of all logs, which is one request per thousand, and reads those that have changed. Heads may
-be late or lost, so each look also asks a few of the logs themselves, in turn, whether they have gone further.
+be late or lost, so each look also lists the models, and asks a few of the logs themselves, in turn, whether they have
+gone further. None of the three waits for another.
 """
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar
 
@@ -29,6 +30,8 @@ CHECKED = 16
 PAUSE_S = 1.0
 """Looks that follow each other faster see the same."""
 _READERS = 32
+_READERS_OF_A_FOLDER = 4
+"""Where a read is no round trip, more threads only wait for each other."""
 R = TypeVar("R", bound=Record)
 
 
@@ -52,6 +55,7 @@ class Shelf:
         self._store = store
         self._clock = clock
         self._registry = Registry(store)
+        self._readers = ThreadPoolExecutor(_READERS if store.remote else _READERS_OF_A_FOLDER)
         self._lock = threading.Lock()
         self._looked_at: float | None = None
         self._marks: dict[str, str] = {}
@@ -90,12 +94,14 @@ class Shelf:
             return {name: dict(known.watched) for name, known in sorted(self._known.items()) if known.watched}
 
     def _look(self) -> None:
-        found = heads(self._store)
+        listing = self._readers.submit(heads, self._store)
+        folders = self._readers.submit(self._store.folders, "models/")
+        checks = self._readers.map(self._asked, self._in_turn())
+        found = listing.result()
         changed = [head for head in found if self._marks.get(head.path) != head.mark]
-        asked = {*self._without_head(found), *self._in_turn()}
-        with ThreadPoolExecutor(_READERS) as pool:
-            news = [*pool.map(self._read, changed), *pool.map(self._asked, sorted(asked))]
-        for each in news:
+        reads = self._readers.map(self._read, changed)
+        more = self._readers.map(self._asked, self._without_head(found, folders.result()))
+        for each in (*reads, *checks, *more):
             self._note(each)
         self._marks.update({head.path: head.mark for head in changed})
 
@@ -160,12 +166,10 @@ class Shelf:
         same = next((version for version in versions if version and version.number == number), None)
         return same or (self._registry.version(name, number) if number else None)
 
-    def _without_head(self, found: list[Head]) -> Iterator[str]:
+    def _without_head(self, found: list[Head], folders: list[str]) -> list[str]:
         """The models whose log has no head yet."""
         there = {head.name for head in found if head.kind == "models"}
-        for name in self._store.folders("models/"):
-            if name not in there and name not in self._known and _is_name(name):
-                yield name
+        return [name for name in folders if name not in there and name not in self._known and _is_name(name)]
 
     def _in_turn(self) -> list[str]:
         names = sorted(self._known)
