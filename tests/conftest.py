@@ -8,6 +8,8 @@ import airflow_home
 
 airflow_home.settle()
 
+pytest_plugins = ["cluster.fixtures"]
+
 
 @pytest.fixture(scope="session")
 def airflow():

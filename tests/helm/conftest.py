@@ -2,31 +2,8 @@
 
 import pytest
 
-from cluster.fixtures import (
-    bare_image,
-    base_image,
-    cluster,
-    docker_engine,
-    job_image,
-    kubeconfig,
-    load_image,
-    s3_for_pods,
-    serve_image,
-)
 from helm.charts import Helm, found
 from helm.sites import new_site
-
-__all__ = [
-    "bare_image",
-    "base_image",
-    "cluster",
-    "docker_engine",
-    "job_image",
-    "kubeconfig",
-    "load_image",
-    "s3_for_pods",
-    "serve_image",
-]
 
 
 @pytest.fixture(scope="session", params=["helm", "helm4"])

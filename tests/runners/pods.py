@@ -4,38 +4,11 @@ import json
 
 import pytest
 
-from cluster.fixtures import (
-    bare_image,
-    base_image,
-    cluster,
-    docker_engine,
-    job_image,
-    kubeconfig,
-    load_image,
-    namespace,
-    s3_for_pods,
-    steps_image,
-)
 from taxiway.core.specs.jobs import KubernetesJob
 from taxiway.runners.kubernetes import KubernetesRunner
 from taxiway.runners.objects import Cluster
 
-__all__ = [
-    "bare_image",
-    "base_image",
-    "cluster",
-    "docker_engine",
-    "job_image",
-    "kubeconfig",
-    "load_image",
-    "make",
-    "namespace",
-    "pod_image",
-    "runner",
-    "s3_for_pods",
-    "steps_image",
-    "store",
-]
+__all__ = ["make", "pod_image", "runner", "store"]
 
 SECRET = "taxiway-store"
 

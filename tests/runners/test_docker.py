@@ -8,14 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from cluster.fixtures import bare_image, base_image, docker_engine, job_image
 from contract.runner import CODE, ended, request, result, until
 from taxiway.core.errors import BackendError, SpecError
 from taxiway.core.jobs import Cause, JobFailed, JobState
 from taxiway.core.specs.jobs import DockerJob
 from taxiway.runners.docker import DockerRunner
-
-__all__ = ["bare_image", "base_image", "docker_engine", "job_image"]
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 

@@ -4,12 +4,9 @@ import os
 
 import pytest
 
-from cluster.fixtures import bare_image, base_image, docker_engine, job_image
 from contract.runner import CODE, RunnerContract
 from taxiway.core.specs.jobs import DockerJob
 from taxiway.runners.docker import DockerRunner
-
-__all__ = ["bare_image", "base_image", "docker_engine", "job_image"]
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 

@@ -5,14 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from cluster.fixtures import bare_image, base_image, docker_engine, serve_image
 from contract.target import PlatformContract, predict, settled
 from runtime.serving.kit import SERVICE, Airfield, until
 from targets.test_local import free_port
 from taxiway.core import DockerServer, Tuning
 from taxiway.targets.docker import DockerPlatform
-
-__all__ = ["bare_image", "base_image", "docker_engine", "serve_image"]
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 TESTS = Path(__file__).parents[1]

@@ -6,17 +6,6 @@ import urllib.request
 
 import pytest
 
-from cluster.fixtures import (
-    bare_image,
-    base_image,
-    cluster,
-    docker_engine,
-    kubeconfig,
-    load_image,
-    namespace,
-    s3_for_pods,
-    serve_image,
-)
 from contract.target import PATIENCE_S, ROWS, Load, PlatformContract, settled
 from runtime.serving.kit import SERVICE, Airfield
 from taxiway.core import BlueGreen, Canary, Everybody, Gateway, KubernetesServers, Service, Tuning
@@ -24,18 +13,6 @@ from taxiway.core.errors import BackendError, SpecError
 from taxiway.runners.objects import Cluster
 from taxiway.stores.objects import open_store
 from taxiway.targets.kubernetes import KubernetesPlatform
-
-__all__ = [
-    "bare_image",
-    "base_image",
-    "cluster",
-    "docker_engine",
-    "kubeconfig",
-    "load_image",
-    "namespace",
-    "s3_for_pods",
-    "serve_image",
-]
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 SECRET = "taxiway-store"
