@@ -56,3 +56,9 @@ def test_bars_stand_side_by_side(count):
     assert len(rects) == 2 * count
     assert all(float(each.get("height")) >= 0 for each in rects)
     assert "level 0, reference: " in found
+
+
+@pytest.mark.parametrize(("count", "left_out"), [(10, 0), (22, 11)])
+def test_a_narrow_screen_leaves_out_every_other_name_where_they_are_crowded(count, left_out):
+    found = bars("delay", [Bar(f"level {n}", 1 / count, 0.5 / count) for n in range(count)])
+    assert [each.get("class") for each in drawn(found).iter("text")].count("spare") == left_out

@@ -100,7 +100,7 @@ def test_an_address_that_makes_no_sense_is_said(ask):
 
 def test_the_card_says_what_the_model_may_be_trusted_with(ask, two):
     page = ask("/models/flight-delay/versions/2/card").text
-    assert "1 gates let these very bytes through" in page
+    assert "1 gate let these very bytes through" in page
     assert "It was not measured by slices" in page
 
 

@@ -11,6 +11,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 16, 14, 34
 _COLOURS = 6
 _MOST_POINTS = 400
 _MARKERS = 60
+_CROWDED = 33
+"""Where places have less room, a narrow screen leaves out every other name."""
 
 
 class Point(NamedTuple):
@@ -82,7 +84,7 @@ def bars(title: str, places: Sequence[Bar], *, names: tuple[str, str] = ("refere
         parts += [
             _bar(0, left + step * 0.10, step * 0.38, one.before, ys, f"{one.label}, {names[0]}"),
             _bar(1, left + step * 0.52, step * 0.38, one.now, ys, f"{one.label}, {names[1]}"),
-            _label(left + step / 2, one.label, step),
+            _label(left + step / 2, one.label, step, spare=number % 2 == 1 and step < _CROWDED),
         ]
     return _svg(title, Markup("").join(parts), HEIGHT) + _legend(list(names))
 
@@ -124,16 +126,15 @@ def _bar(number: int, left: float, width: float, share: float, ys: _Scale, label
     )
 
 
-def _label(middle: float, label: str, room: float) -> Markup:
+def _label(middle: float, label: str, room: float, *, spare: bool) -> Markup:
     fits = max(2, int(room * 2 / 7)) if room < 50 else int(room / 6.5)  # noqa: PLR2004 - narrow ones are turned
     told = label if len(label) <= fits else f"{label[: fits - 1]}…"
     y = HEIGHT - 40
     if room >= 50:  # noqa: PLR2004
-        return Markup('<text class="tick" x="{:.1f}" y="{}" text-anchor="middle">{}</text>').format(middle, y, told)
+        return Markup('<text class="name" x="{:.1f}" y="{}" text-anchor="middle">{}</text>').format(middle, y, told)
     shorter = label if len(label) <= 9 else f"{label[:8]}…"  # noqa: PLR2004
-    return Markup('<text class="tick" transform="translate({:.1f},{}) rotate(-35)" text-anchor="end">{}</text>').format(
-        middle + 4, y, shorter
-    )
+    turned = Markup('<text class="{}" transform="translate({:.1f},{}) rotate(-35)" text-anchor="end">{}</text>')
+    return turned.format("spare" if spare else "tick", middle + 4, y, shorter)
 
 
 def _grid(xs: _Scale, ys: _Scale) -> Markup:

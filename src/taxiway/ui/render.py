@@ -93,6 +93,11 @@ def ago(at: datetime, now: datetime) -> str:
     return "just now" if seconds >= 0 else "at once"
 
 
+def many(value: int, noun: str) -> str:
+    """How many of something."""
+    return f"{value:,} {noun}" if value == 1 else f"{value:,} {noun}s"
+
+
 def size(value: int) -> str:
     """A number of bytes."""
     amount, unit = float(value), 0
@@ -124,6 +129,7 @@ def _environment(*, moving: bool = True) -> Environment:
     )
     made.filters |= {
         "number": number,
+        "many": many,
         "text": text,
         "when": when if moving else date,
         "size": size,
