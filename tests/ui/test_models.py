@@ -61,7 +61,7 @@ def trained_monthly(airflow):
         session.delete(session.get(DagModel, "flight-delay.training"))
 
 
-LONG_AGO, IN_AN_HOUR = datetime(2026, 1, 1, tzinfo=UTC), datetime.now(UTC) + timedelta(hours=1, minutes=1)
+LONG_AGO, IN_AN_HOUR = datetime(2026, 1, 1, tzinfo=UTC), datetime.now(UTC) + timedelta(minutes=90)
 
 
 @pytest.mark.parametrize(
