@@ -114,12 +114,6 @@ class KServeSplit(KServePlatform):
                 got=repr(self._spec.gateway.name),
                 do="Leave it out, or use KubernetesServers(mode='revisions', gateway=…).",
             )
-        if not self._cluster.knows("HTTPRoute"):
-            raise SpecError(
-                "the cluster has no Gateway API, by which KServe splits the traffic",
-                where="KServeServers",
-                do="Install it and set enableGatewayApi in KServe's configuration, or choose BlueGreen().",
-            )
         super().check()
         if not inference.can_split(self._cluster.schema("InferenceService")):
             raise SpecError(
@@ -128,6 +122,12 @@ class KServeSplit(KServePlatform):
                 expected="KServe 0.21 or later, whose InferenceService has spec.canary",
                 got="an InferenceService without it",
                 do="Update KServe and its CRDs, choose BlueGreen(), or use KubernetesServers, which splits by itself.",
+            )
+        if not self._cluster.knows("HTTPRoute"):
+            raise SpecError(
+                "the cluster has no Gateway API, by which KServe splits the traffic",
+                where="KServeServers",
+                do="Install it and set enableGatewayApi in KServe's configuration, or choose BlueGreen().",
             )
 
     def _check_revisions(self) -> None:
