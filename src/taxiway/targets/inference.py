@@ -21,7 +21,9 @@ from taxiway.targets.manifests import (
 
 LONGEST = 20
 """How much of a service's name is in those of its objects: KServe puts more behind it, and 63 letters is the end."""
-_FORMAT = "taxiway"
+_FORMAT = "huggingface"
+"""The one format of which KServe knows that a model need not be downloaded for it; any other model without a
+`storageUri` is taken for one of many, and gets KServe's agent beside it. Nothing else depends on it."""
 _CONTAINER = "kserve-container"
 _MODE = {"serving.kserve.io/deploymentMode": "Standard", "serving.kserve.io/autoscalerClass": "none"}
 _INSIDE = {"networking.kserve.io/visibility": "cluster-local"}
