@@ -177,6 +177,7 @@ def definition(crd, cluster):
     """What KServe 0.21 publishes of canaries, put into a definition of our own beside that of the cluster's KServe."""
     made = copy.deepcopy(crd)
     spec = schema_of(made)
+    spec["predictor"]["properties"]["name"] = {"type": "string", "pattern": "^[a-z]([-a-z0-9]*[a-z0-9])?$"}
     share = {"type": "integer", "format": "int32", "minimum": 0, "maximum": 100}
     canary = {
         "type": "object",
