@@ -128,7 +128,14 @@ def test_the_rights_in_the_serving_namespace_are_those_of_the_platform_and_no_mo
         "endpointslices": {"list"},
         "pods/proxy": {"get"},
         "services/proxy": {"get", "create"},
+        "inferenceservices": owned,
+        "servingruntimes": owned - {"get"},
     }
+
+
+def test_where_there_is_no_kserve_there_are_no_rights_to_it(helm):
+    (role,) = of(helm.template(*STORE, "--set", "serving.kserve=false"), "Role", "taxiway-deployer")
+    assert not any(rule["apiGroups"] == ["serving.kserve.io"] for rule in role["rules"])
 
 
 def test_one_account_for_all_is_bound_once(helm):

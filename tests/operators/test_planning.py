@@ -7,10 +7,13 @@ import pytest
 import airflow_home
 from operators import stages
 from taxiway.core import (
+    BlueGreen,
+    Canary,
     Dataset,
     DockerJob,
     DockerServer,
     Everybody,
+    KServeServers,
     KubernetesJob,
     KubernetesServers,
     LocalJob,
@@ -144,6 +147,7 @@ def test_a_misspelt_profile_is_answered_with_the_nearest_one(dag, train):
         (LocalServer(), "local", "url"),
         (DockerServer("serve:1"), "docker", "image"),
         (KubernetesServers("serve:1", Everybody(), conn_id="GPUS", secrets=("store",)), "kubernetes", "objects"),
+        (KServeServers("serve:1", Everybody(), conn_id="GPUS", secrets=("store",)), "kserve", "objects"),
     ],
 )
 @pytest.mark.usefixtures("connected")
@@ -151,9 +155,19 @@ def test_a_service_is_planned_as_what_would_be_made(dag, on, where, shown):
     DeployOperator(task_id="deploy", model="m", service=Service("delays", on=on), dag=dag)
     (plan,) = job_plans(dag)
     assert (plan.task, plan.stage, plan.where, plan.store) == ("deploy", "serve", where, "s3://models/")
-    assert plan.connection == ("GPUS" if where == "kubernetes" else None)
+    assert plan.connection == ("GPUS" if where in ("kubernetes", "kserve") else None)
     assert shown in plan.request
     assert "hush-hush" not in json.dumps(plan.request)
+
+
+@pytest.mark.parametrize(("rollout", "name"), [(BlueGreen(), "taxiway-delays-v1"), (Canary(5, 100), "taxiway-delays")])
+@pytest.mark.usefixtures("connected")
+def test_inference_services_are_planned_as_the_rollout_needs_them(dag, rollout, name):
+    service = Service("delays", rollout=rollout, on=KServeServers("serve:1", Everybody(), conn_id="GPUS"))
+    DeployOperator(task_id="deploy", model="m", service=service, dag=dag)
+    (plan,) = job_plans(dag)
+    made = [one["metadata"]["name"] for one in plan.request["objects"] if one["kind"] == "InferenceService"]
+    assert made == [name]
 
 
 @pytest.mark.usefixtures("connected")

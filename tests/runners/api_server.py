@@ -16,6 +16,7 @@ class ApiServer:
         self.logs: dict[str, bytes] = {}
         self.refuse: dict[tuple[str, str], tuple[int, str]] = {}
         self.kinds = {"JobSet", "Job"}
+        self.schemas = {}
         self.asked: list[str] = []
         self.lasting: set[str] = set()
 
@@ -46,6 +47,8 @@ class ApiServer:
         parts = path.split("/")
         if path.endswith("/log"):
             return (200, self.logs[parts[-2]]) if parts[-2] in self.logs else (400, b"no log yet")
+        if path.startswith("/openapi/v3/"):
+            return (200, json.dumps(self.schemas).encode()) if self.schemas else (404, b"{}")
         if "namespaces" not in parts:
             return 200, json.dumps({"resources": [{"kind": kind} for kind in sorted(self.kinds)]}).encode()
         if parts[-2] != "namespaces" and len(parts) > parts.index("namespaces") + 3:

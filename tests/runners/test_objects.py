@@ -79,3 +79,13 @@ def test_what_kinds_there_are_is_asked_once(api):
     server.refuse["GET", "kueue"] = (404, "no such group")
     assert not cluster.knows("Workload")
     assert cluster.list("Workload", "ns") == []
+
+
+def test_a_cluster_says_by_which_schema_it_reads_a_kind(api):
+    server, cluster = api
+    assert cluster.schema("InferenceService") is None
+    list_of = {"x-kubernetes-group-version-kind": [{"kind": "InferenceServiceList"}]}
+    of_one = {"x-kubernetes-group-version-kind": [{"kind": "InferenceService"}], "properties": {"spec": {}}}
+    server.schemas = {"components": {"schemas": {"meta": {}, "list": list_of, "one": of_one}}}
+    assert cluster.schema("InferenceService")["properties"] == {"spec": {}}
+    assert cluster.schema("ServingRuntime") is None

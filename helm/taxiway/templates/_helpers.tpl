@@ -54,6 +54,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 - {apiGroups: [discovery.k8s.io], resources: [endpointslices], verbs: [list]}
 - {apiGroups: [""], resources: [pods/proxy], verbs: [get]}
 - {apiGroups: [""], resources: [services/proxy], verbs: [get, create]}
+{{- if .Values.serving.kserve }}
+- {apiGroups: [serving.kserve.io], resources: [inferenceservices], verbs: [create, patch, get, list, delete]}
+- {apiGroups: [serving.kserve.io], resources: [servingruntimes], verbs: [create, patch, list, delete]}
+{{- end }}
 {{- with .Values.serving.extraRules }}
 {{ toYaml . }}
 {{- end }}

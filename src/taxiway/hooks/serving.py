@@ -8,7 +8,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from taxiway.core.errors import SpecError
 from taxiway.core.platforms import Platform
 from taxiway.core.specs.serving import Service
-from taxiway.core.specs.targets import DockerServer, KubernetesServers, LocalServer
+from taxiway.core.specs.targets import DockerServer, KServeServers, KubernetesServers, LocalServer
 from taxiway.hooks.access import OPTIONAL
 from taxiway.hooks.rollouts import Course, Pilot
 
@@ -51,16 +51,19 @@ class Field:
             from taxiway.targets.docker import DockerPlatform
 
             return DockerPlatform(self.service.name, on, self.place.uri, credentials=self.place.credentials)
-        if isinstance(on, KubernetesServers):
+        if isinstance(on, KubernetesServers | KServeServers):
             return self._in_kubernetes(on)
         raise SpecError("this place is not known", where="Service.on", got=type(on).__name__)
 
-    def _in_kubernetes(self, on: KubernetesServers) -> Platform:
+    def _in_kubernetes(self, on: KubernetesServers | KServeServers) -> Platform:
         from taxiway.hooks.access import kubernetes_hook
         from taxiway.runners.objects import Cluster
+        from taxiway.targets.kserve import on_kserve
         from taxiway.targets.kubernetes import KubernetesPlatform
 
         cluster = Cluster(kubernetes_hook(on.conn_id, self.conn).get_conn)
+        if isinstance(on, KServeServers):
+            return on_kserve(self.service, on, cluster, store=self.place.uri, options=self.place.credentials)
         return KubernetesPlatform(self.service, on, cluster, store=self.place.uri, options=self.place.credentials)
 
     def pilot(self, rollout: str, *, by: "Author", version: int | None = None, candidate: int | None = None) -> Pilot:
@@ -95,7 +98,7 @@ async def afield(hook: "TaxiwayHook", service: Service, model: str) -> Field:
 
 def connection_of_service(service: Service) -> str | None:
     """Id of the Airflow connection to where a service runs; None where it needs none."""
-    return service.on.conn_id if isinstance(service.on, KubernetesServers) else None
+    return service.on.conn_id if isinstance(service.on, KubernetesServers | KServeServers) else None
 
 
 def _require_optional(conn_id: str | None) -> None:

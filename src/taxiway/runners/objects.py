@@ -28,6 +28,8 @@ PATHS: Mapping[str, str] = {
     "PodDisruptionBudget": "/apis/policy/v1/namespaces/{namespace}/poddisruptionbudgets",
     "HorizontalPodAutoscaler": "/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers",
     "HTTPRoute": "/apis/gateway.networking.k8s.io/v1/namespaces/{namespace}/httproutes",
+    "InferenceService": "/apis/serving.kserve.io/v1beta1/namespaces/{namespace}/inferenceservices",
+    "ServingRuntime": "/apis/serving.kserve.io/v1alpha1/namespaces/{namespace}/servingruntimes",
 }
 """Where the API keeps objects of each kind."""
 _JSON = {"Accept": "application/json", "Content-Type": "application/json"}
@@ -139,6 +141,15 @@ class Cluster:
         status, data = self._call("GET", group)
         return status == HTTPStatus.OK and any(one.get("kind") == kind for one in _object(data).get("resources", ()))
 
+    def schema(self, kind: str) -> dict[str, Any] | None:
+        """The OpenAPI schema by which the cluster reads objects of a kind; None where it says none."""
+        group = PATHS[kind].partition("/namespaces/")[0]
+        status, data = self._call("GET", f"/openapi/v3{group}")
+        if status == HTTPStatus.NOT_FOUND:
+            return None
+        schemas = _object(data).get("components", {}).get("schemas", {}).values()
+        return next((one for one in schemas if _describes(one, kind)), None)
+
     def _call(
         self,
         method: str,
@@ -194,6 +205,10 @@ class Cluster:
 
 def _path(kind: str, namespace: str) -> str:
     return PATHS[kind].format(namespace=namespace)
+
+
+def _describes(schema: Mapping[str, Any], kind: str) -> bool:
+    return any(one.get("kind") == kind for one in schema.get("x-kubernetes-group-version-kind", ()))
 
 
 def _object(data: bytes) -> dict[str, Any]:

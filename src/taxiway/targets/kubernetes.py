@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, ClassVar
 
 from taxiway.core.counts import Reading, read
 from taxiway.core.errors import BackendError, SpecError
@@ -17,8 +17,6 @@ from taxiway.core.specs.targets import Everybody, KubernetesServers
 from taxiway.runners.objects import Cluster
 from taxiway.targets.manifests import PORT, SERVICE_LABEL, VERSION_LABEL, Fleet, Object, backs, fronts, versions
 
-_KINDS = ("HTTPRoute", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget", "Deployment")
-"""What belongs to a service, in the order in which it is taken away."""
 _VERSION = re.compile(r"/versions/(\d+)/")
 _PATIENCE_S = 5.0
 _READY_S = 300.0
@@ -41,6 +39,11 @@ class KubernetesPlatform:
         options: what opens it here, in obstore's names; replicas are told what of it is not secret.
     """
 
+    _kinds: ClassVar = ("HTTPRoute", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget", "Deployment")
+    """What belongs to a service, in the order in which it is taken away."""
+    _longest = 40
+    _place = "KubernetesServers"
+
     def __init__(
         self,
         service: Service,
@@ -51,7 +54,7 @@ class KubernetesPlatform:
         options: Mapping[str, str] | None = None,
     ) -> None:
         told = {variable: (options or {})[name] for name, variable in _PLAIN.items() if (options or {}).get(name)}
-        self._fleet = Fleet(service.name, spec, store, told)
+        self._fleet = Fleet(service.name, spec, store, told, self._longest)
         self._rollout = service.rollout
         self._spec, self._cluster = spec, cluster
         self._secret = bool(_SECRET & (options or {}).keys())
@@ -67,38 +70,40 @@ class KubernetesPlatform:
         if self._secret and not self._spec.secrets and self._spec.service_account == "default":
             raise SpecError(
                 "the replicas would not be let into the store: secrets of the connection are not written into pods",
-                where="KubernetesServers",
+                where=self._place,
                 expected="secrets=('NAME',), a Secret with AWS_ACCESS_KEY_ID and the like, or a service_account",
                 got="neither",
                 do="Create the Secret in the namespace of the service and name it.",
             )
         if self._spec.gateway and not self._cluster.knows("HTTPRoute"):
             raise SpecError(
-                "the cluster has no Gateway API", where="KubernetesServers.gateway", do="Install it, or leave it out."
+                "the cluster has no Gateway API", where=f"{self._place}.gateway", do="Install it, or leave it out."
             )
         if self._fleet.pinned:
             self._check_revisions()
 
     def _check_revisions(self) -> None:
-        known = stages(self._rollout)
-        if any(stage.phase is Phase.SHADOW for stage in known):
-            raise SpecError(
-                "a Deployment for each version cannot compare the answers of a shadow",
-                where="KubernetesServers.mode",
-                expected="mode='followers' for a Shadow",
-                got=repr(self._spec.mode),
-            )
-        if any(stage.weight < ALL for stage in known) and self._spec.gateway is None:
+        self._refuse_shadows()
+        if any(stage.weight < ALL for stage in stages(self._rollout)) and self._spec.gateway is None:
             raise SpecError(
                 "a Service moves all traffic at once, and cannot split it",
-                where="KubernetesServers.gateway",
+                where=f"{self._place}.gateway",
                 expected="a Gateway, or mode='followers', for a Canary",
                 got="none",
             )
 
+    def _refuse_shadows(self) -> None:
+        if any(stage.phase is Phase.SHADOW for stage in stages(self._rollout)):
+            raise SpecError(
+                "replicas that serve one version each cannot compare the answers of a shadow",
+                where="Service.rollout",
+                expected="KubernetesServers(mode='followers') for a Shadow",
+                got=repr(self._spec.mode),
+            )
+
     def plan(self, state: ServiceState) -> dict[str, Any]:
         """Exactly what `apply` would make of a state: the objects, in order; pure."""
-        return {"objects": [*backs(self._fleet, state), *fronts(self._fleet, state)]}
+        return {"objects": [*self._backs(state), *self._fronts(state)]}
 
     def apply(self, state: ServiceState) -> None:
         """Makes the objects so. Traffic never moves to a version of which no replica is ready, while another one is.
@@ -109,9 +114,9 @@ class KubernetesPlatform:
             BackendError: the API server did not answer, or the version to move to was not ready in five minutes.
             SpecError: this account may not make them.
         """
-        for made in backs(self._fleet, state):
+        for made in self._backs(state):
             self._cluster.apply(self._spec.namespace, made)
-        ahead = fronts(self._fleet, state)
+        ahead = self._fronts(state)
         self._await_ready(ahead[0])
         for made in ahead:
             self._cluster.apply(self._spec.namespace, made)
@@ -120,7 +125,7 @@ class KubernetesPlatform:
     def revert(self, state: ServiceState) -> None:
         """Gives all traffic to the live version first, if it is there, and then does what `apply` does."""
         if self._fleet.pinned and state.live and self._ready(str(state.live.number)):
-            for made in fronts(self._fleet, state):
+            for made in self._fronts(state):
                 self._cluster.apply(self._spec.namespace, made)
         self.apply(state)
 
@@ -138,7 +143,7 @@ class KubernetesPlatform:
         else:
             sight = followers(state, [one for _, one in readings], expected=wanted, unreachable=silent)
         names = [one.replica for _, one in readings] if state.live or self._fleet.pinned else []  # none answers before
-        unled = [self._route_trouble(), *self._unreached(names, numbers)]
+        unled = [self._route_trouble(state), *self._unreached(names, numbers)]
         missing = [sight.detail, *map(_trouble, pods), *unled]
         told = "; ".join(dict.fromkeys(filter(None, missing)))
         return sight.model_copy(update={"settled": sight.settled and not any(unled), "detail": told})
@@ -156,7 +161,7 @@ class KubernetesPlatform:
                 do="Replay needs live traffic, or access=Everybody() behind a NetworkPolicy.",
             )
         named = _VERSION.search(path)
-        name = self._fleet.name(int(named[1]) if named and self._fleet.pinned else None)
+        name = self._service(int(named[1]) if named and self._fleet.pinned else None)
         what = f"services/{self._scheme}:{name}:http"
         return self._cluster.proxy(self._spec.namespace, what, path, json.loads(body) if body else None)
 
@@ -164,15 +169,25 @@ class KubernetesPlatform:
         """Takes away everything that was made for the service."""
         self._prune([])
 
+    def _backs(self, state: ServiceState) -> list[Object]:
+        return backs(self._fleet, state)
+
+    def _fronts(self, state: ServiceState) -> list[Object]:
+        return fronts(self._fleet, state)
+
+    def _service(self, version: int | None) -> str:
+        """The name of the Service of a version, or of the whole service."""
+        return self._fleet.name(version)
+
     @property
     def _scheme(self) -> str:
         return "https" if self._spec.tls_secret else "http"
 
     def _prune(self, kept: list[Object]) -> None:
         names = {(made["kind"], made["metadata"]["name"]) for made in kept}
-        for kind in _KINDS:
+        for kind in self._kinds:
             for found in self._list(kind):
-                if (kind, _name(found)) not in names:
+                if (kind, _name(found)) not in names and not found["metadata"].get("ownerReferences"):
                     self._cluster.delete(kind, self._spec.namespace, _name(found))
 
     def _list(self, kind: str) -> list[Object]:
@@ -206,7 +221,7 @@ class KubernetesPlatform:
         """The replicas that answer, and that Services do not lead to yet."""
         reached = set()
         for number in numbers:
-            selector = f"kubernetes.io/service-name={self._fleet.name(number)}"
+            selector = f"kubernetes.io/service-name={self._service(number)}"
             for piece in self._cluster.list("EndpointSlice", self._spec.namespace, labelSelector=selector):
                 ready = [one for one in piece.get("endpoints") or () if one.get("conditions", {}).get("ready")]
                 reached |= {one.get("targetRef", {}).get("name") for one in ready}
@@ -227,11 +242,14 @@ class KubernetesPlatform:
             return None
         return read(text, service=self._fleet.service, replica=name)
 
-    def _route_trouble(self) -> str:
+    def _route_trouble(self, state: ServiceState) -> str:  # noqa: ARG002 - what was applied says the shares
         """Why the gateway does not route as it should yet; empty when it does, or when there is none."""
         if self._spec.gateway is None:
             return ""
-        found = self._cluster.get("HTTPRoute", self._spec.namespace, self._fleet.name()) or {}
+        return self._routing(self._cluster.get("HTTPRoute", self._spec.namespace, self._fleet.name()) or {})
+
+    def _routing(self, found: Object) -> str:
+        """Why a gateway does not do what a route says."""
         said = [one for parent in found.get("status", {}).get("parents", ()) for one in parent.get("conditions", ())]
         wrong = [one.get("message", one["type"]) for one in said if one["status"] != "True"]
         late = any(one.get("observedGeneration") != found["metadata"]["generation"] for one in said)

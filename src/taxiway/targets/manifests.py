@@ -16,7 +16,6 @@ PORT = 8080
 _LAME_S = 5.0
 _SLACK_S = 5.0
 _TOKENS, _TLS = "/etc/taxiway/access", "/etc/taxiway/tls"
-_LONGEST = 40
 
 Object = dict[str, Any]
 
@@ -30,12 +29,14 @@ class Fleet:
         spec: how they run.
         store: URI of the store that they read.
         env: how to reach it; nothing secret.
+        longest: how much of the service's name is in the names of its objects.
     """
 
     service: str
     spec: KubernetesServers
     store: str
     env: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    longest: int = 40
 
     @property
     def pinned(self) -> bool:
@@ -44,7 +45,7 @@ class Fleet:
 
     def name(self, version: int | None = None) -> str:
         """What the objects of the service, or of one of its versions, are called."""
-        plain = re.sub(r"[^a-z0-9-]+", "-", self.service.lower()).strip("-")[:_LONGEST].strip("-")
+        plain = re.sub(r"[^a-z0-9-]+", "-", self.service.lower()).strip("-")[: self.longest].strip("-")
         unlike = "" if plain == self.service else f"-{digest_of(self.service)[-6:]}"
         return f"taxiway-{plain}{unlike}" + ("" if version is None else f"-v{version}")
 

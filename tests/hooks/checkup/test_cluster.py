@@ -14,13 +14,15 @@ GPU = "nvidia.com/gpu"
 
 
 @contextmanager
-def api_server(*, denied=(), nodes=({},), may_see_nodes=True):
+def api_server(*, denied=(), nodes=({},), may_see_nodes=True, groups=()):
     """A cluster that allows all but some verbs; gives what connects to it."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             if self.path == "/version/":
                 return self.say(200, {"gitVersion": "v1.35.0", **dict.fromkeys(VERSION, "")})
+            if self.path == "/apis/":
+                return self.say(200, {"groups": [{"name": one, "versions": []} for one in groups]})
             items = [{"status": {"allocatable": one}} for one in nodes]
             return self.say(200, {"items": items}) if may_see_nodes else self.say(403, {"message": "forbidden"})
 
@@ -82,6 +84,18 @@ def test_deploying_services_takes_other_rights():
     assert check.startswith("this account may get, list, create, patch, delete deployments")
     assert detail == "It may not patch them."
     assert "apiGroups: ['apps']" in remedy
+
+
+def test_where_there_is_kserve_its_rights_are_asked_too():
+    denied = [("inferenceservices", "", "patch")]
+    with api_server(denied=denied, groups=["apps"]) as connect:
+        assert wrong(cluster(connect, "models", rights=DEPLOY)) == []
+    with api_server(denied=denied, groups=["serving.kserve.io"]) as connect:
+        assert wrong(cluster(connect, "models")) == []
+        ((check, detail, remedy),) = wrong(cluster(connect, "models", rights=DEPLOY))
+    assert "inferenceservices in the namespace models" in check
+    assert detail == "It may not patch them."
+    assert "apiGroups: ['serving.kserve.io']" in remedy
 
 
 def test_a_missing_gpu_resource_is_found_with_what_to_install():

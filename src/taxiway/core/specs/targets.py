@@ -209,7 +209,52 @@ class KubernetesServers:
     kind: Literal["kubernetes"] = "kubernetes"
 
 
-Servers = Annotated[LocalServer | DockerServer | KubernetesServers, Field(discriminator="kind")]
+@spec
+class KServeServers:
+    """InferenceServices of KServe 0.16 or later, in its Standard mode: without Knative.
+
+    With `Direct` and `BlueGreen` each version has an InferenceService of its own, and a Service moves the traffic as a
+    whole. With a `Canary` there is one InferenceService whose traffic KServe splits by `spec.canary`: from 0.21 on.
+
+    Attributes:
+        image: the serving image, or one made from it.
+        access: who may ask.
+        namespace: where it runs.
+        conn_id: Airflow connection of the cluster.
+        gateway: what routes to the service; none with a `Canary`, which KServe's own Gateway splits.
+        replicas: how many of each version.
+        cpu: requested per replica, in Kubernetes' words: `500m`.
+        memory: requested per replica and its limit: `512Mi`.
+        service_account: whose rights the replicas have: to read the store.
+        env: environment variables to add.
+        secrets: Secrets whose keys become environment variables, such as the store's credentials.
+        node_selector: labels of the nodes it may run on.
+        tuning: what each replica takes on.
+    """
+
+    image: str
+    access: Access
+    namespace: str = "default"
+    conn_id: str = "kubernetes_default"
+    gateway: Gateway | None = None
+    replicas: PositiveInt = 2
+    cpu: str = "500m"
+    memory: str = "512Mi"
+    service_account: str = "default"
+    env: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    node_selector: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    tuning: Tuning = dataclasses.field(default_factory=Tuning)
+    kind: Literal["kserve"] = "kserve"
+
+    @property
+    def pods(self) -> KubernetesServers:
+        """The same replicas as those of a Deployment for each version."""
+        shared = [field.name for field in dataclasses.fields(self) if field.name != "kind"]
+        return KubernetesServers(mode="revisions", **{name: getattr(self, name) for name in shared})
+
+
+Servers = Annotated[LocalServer | DockerServer | KubernetesServers | KServeServers, Field(discriminator="kind")]
 
 
 def _open_to_all(where: str) -> SpecError:

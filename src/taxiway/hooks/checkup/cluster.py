@@ -47,6 +47,9 @@ DEPLOY = (
     Right("", "services/proxy", ("get", "create")),
 )
 """What deploying services takes, gateways apart."""
+_KSERVE = "serving.kserve.io"
+KSERVE = (Right(_KSERVE, "inferenceservices", _READ), Right(_KSERVE, "servingruntimes", _APPLIED))
+"""What it takes besides on KServe."""
 
 
 def connected(
@@ -89,7 +92,7 @@ def cluster(
     Args:
         connect: gives the client, with this account's rights.
         namespace: where jobs or services run.
-        rights: what the account must be allowed to do there.
+        rights: what the account must be allowed to do there; besides `DEPLOY`, where the cluster has KServe, `KSERVE`.
         gpus: names of the resources that jobs ask for, such as `nvidia.com/gpu`.
         clock: this machine's.
     """
@@ -100,7 +103,8 @@ def cluster(
     try:
         client = connect()
         yield from _clock(client, clock)
-        for right in rights:
+        besides = KSERVE if rights is DEPLOY and _has(client, _KSERVE) else ()
+        for right in (*rights, *besides):
             yield _right(client, namespace, right)
         for resource in gpus:
             yield _gpu(client, resource)
@@ -120,6 +124,13 @@ def _clock(client: "ApiClient", clock: Callable[[], float]) -> Iterator[Finding]
     date = {name.lower(): value for name, value in dict(headers).items()}.get("date")
     if date:
         yield skew("the cluster", parsedate_to_datetime(date).timestamp(), (began, clock()))
+
+
+def _has(client: "ApiClient", group: str) -> bool:
+    from kubernetes.client import ApisApi
+
+    groups = ApisApi(client).get_api_versions(_request_timeout=_PATIENCE_S).groups
+    return any(one.name == group for one in groups)
 
 
 def _right(client: "ApiClient", namespace: str, right: Right) -> Finding:
