@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import httpx
 
 ENDED = frozenset({"success", "failed"})
+TASK_ENDED = ENDED | {"skipped", "upstream_failed", "removed"}
 
 
 class TaskState(NamedTuple):

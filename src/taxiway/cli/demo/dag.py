@@ -60,12 +60,13 @@ flights = lifecycle(
         window=Dataset(
             "production", uri=f"file://{HOME}/lake/production/{{{{ window.start.strftime('%Y-%m-%d') }}}}.parquet"
         ),
-        drift=Drift(ignore=("month", "day"), min_effect=1.0, season="none"),
+        drift=Drift(ignore=("month", "day"), min_effect=1.0, season="none"),  # a winter moves delays by half of that
         evidently=True,
     ),
     alerts=NotifierAlerts("taxiway.cli.demo.notebook:Notebook", {"file": f"{HOME}/told.txt"}, text="text"),
     start_date=datetime(2013, 1, 1, tzinfo=UTC),
     default_args={"deferrable": False},  # a rollout of seconds does not need the triggerer
 )
-for dag in flights.monitoring:  # its windows are those of one year, whatever the clock says: none of them is due today
-    dag.end_date = datetime(2014, 1, 1, tzinfo=UTC)
+for dag in flights.monitoring:
+    dag.end_date = datetime(2014, 1, 1, tzinfo=UTC)  # a window of 2013 is asked for, whatever the clock says
+    dag.max_active_runs = 2  # the next window is looked at while Evidently draws the last one

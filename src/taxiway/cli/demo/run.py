@@ -51,7 +51,12 @@ def demo(home: Path, *, port: int | None, leave: bool, as_json: bool) -> int:
         place.clean()
         airflow, endpoint = _places(place, port)
         place.note(pid=os.getpid(), url=airflow.url)
-        places: dict[str, Any] = {"ui": airflow.url, "store": place.store.as_uri(), "logs": str(place.airflow / "logs")}
+        places: dict[str, Any] = {
+            "ui": airflow.url,
+            "store": place.store.as_uri(),
+            "logs": str(place.airflow / "logs"),
+            "told": str(place.told),
+        }
         try:
             told, watched = _live(airflow, endpoint, Screen(console))
             served = summary.serving(told, endpoint)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from taxiway.cli.demo.api import ENDED, Api, TaskState
+from taxiway.cli.demo.api import ENDED, TASK_ENDED, Api, TaskState
 from taxiway.cli.demo.screen import Screen
 from taxiway.core.errors import BackendError, DeadlineExceeded
 
@@ -57,6 +57,20 @@ class Runs:
                 if state in ENDED:
                     return tasks
                 self._wait(ends_at, run)
+
+    def until(self, dag_id: str, run: str, task_id: str = "") -> list[TaskState]:
+        """The tasks of a run as soon as one of them has ended; without one, when the run has.
+
+        Raises:
+            DeadlineExceeded: it took longer than ten minutes.
+        """
+        ends_at = time.monotonic() + _RUN_S
+        while True:
+            state = self.api.state(dag_id, run)
+            tasks = self.api.tasks(dag_id, run)
+            if state in ENDED or state_of(tasks, task_id) in TASK_ENDED:
+                return tasks
+            self._wait(ends_at, run)
 
     def left(self, dag_id: str, run: str, task_id: str, key: str = "return_value") -> dict[str, Any]:
         """What a task left.

@@ -72,7 +72,7 @@ def failed(error: str, places: dict[str, Any]) -> dict[str, Any]:
     """The summary of a demo that did not get to its end."""
     empty: dict[str, Any] = {"versions": [], "champion": None, "verdicts": [], "refused": [], "scored_rows": 0}
     empty["service"] = {"live": None, "rollouts": [], "requests": 0, "failed": 0}
-    empty["monitoring"] = {"windows": [], "incidents": [], "threads": [], "retrainings": []}
+    empty["monitoring"] = watching.NOTHING
     return {"outcome": "failed", "error": error, **empty, **places}
 
 
@@ -108,7 +108,7 @@ def show(console: "Console", told: list[Told], summary: dict[str, Any]) -> None:
     if newest:
         console.print(f"Version {newest.number} is the champion; it scored {newest.rows:,} flights of December:")
         console.print(f"  {newest.manifest}", soft_wrap=True, highlight=False)
-    watching.show(console, summary["monitoring"])
+    watching.show(console, summary["monitoring"], summary["told"])
     _endpoint(console, summary["service"])
     for label, key in (("Airflow", "ui"), ("Store", "store"), ("Logs", "logs")):
         console.print(f"{label:<8} {summary[key]}", soft_wrap=True, highlight=False)

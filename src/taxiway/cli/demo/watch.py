@@ -7,16 +7,16 @@ from taxiway.cli.demo.home import Home
 from taxiway.cli.demo.lake import Days, Lake
 from taxiway.cli.demo.production import Look, Watched, watched
 from taxiway.cli.demo.runs import Runs, state_of
-from taxiway.cli.demo.story import MODEL, TRAINING, Told, trained
+from taxiway.cli.demo.story import MODEL, TRAINING, trained
 from taxiway.core.drift import DriftReport
-from taxiway.core.incidents import JournalEntry, Mark, Observation
+from taxiway.core.incidents import JournalEntry
 from taxiway.core.monitoring import Illustration
 from taxiway.core.windows import iso
 
 MONITORING = f"{MODEL}.monitoring"
 RETRAINING = "The retraining"
-_COMPARE, _JUDGE, _DRAW = "drift.compare", "incident.judge", "drift.evidently"
-_SHOWN = 2
+DRAW = "drift.evidently"
+_COMPARE, _JUDGE = "drift.compare", "incident.judge"
 
 
 def _days(label: str, first: tuple[int, int], behind: tuple[int, int], *, broken: bool = False) -> Days:
@@ -44,8 +44,8 @@ class Scene:
 SCENES = (
     Scene(
         "5. Production",
-        "Delays are in minutes again. What flies is held against what version 2 learned from: two months, and December "
-        "up to the 20th. Winter moves the delays and the destinations. That alone is no alarm.",
+        "Delays are in minutes again. Two months, and December up to the 20th, are held against what version 2 learned "
+        "from. Winter moves the delays and the destinations a little, and that is no alarm.",
         (
             _days("October", (10, 1), (11, 1)),
             _days("November", (11, 1), (12, 1)),
@@ -54,8 +54,9 @@ SCENES = (
     ),
     Scene(
         "6. A broken sensor",
-        "From the 21st of December on each flight is said to have left on time. The first day is a suspicion, the "
-        "second an incident: people are told once, and a retraining is tried. It does not help, and the gates say so.",
+        "From the 21st of December on, each flight is said to have left on time. One such day is a suspicion, two are "
+        "an incident: people are told, in one thread, and a retraining starts. There is nothing new to learn, so the "
+        "gates refuse what comes of it, and the incident escalates.",
         (
             _days("21 December", (12, 21), (12, 22), broken=True),
             _days("22 December", (12, 22), (12, 23), broken=True),
@@ -79,51 +80,41 @@ class Watcher:
             DeadlineExceeded: a run took longer than ten minutes.
         """
         self._lake.restore()
-        looks, retraining = [], None
+        asked: list[tuple[Days, str]] = []
+        retraining = None
         for scene in SCENES:
             self._runs.screen.heading(scene.title, scene.story)
             before = self._runs.known(TRAINING)
-            looks += self._look(scene)
+            asked += [(days, self._judged(days)) for days in scene.windows]
             if scene.retrains:
-                retraining = self._retrained(before)
-        found = watched(self._home, looks, retraining)
-        for notice in (notice for thread in found.threads for notice in thread):
-            self._runs.screen.line(f"told: {notice.title}", notice.text)
-        return found
+                run = self._runs.new(TRAINING, before)
+                retraining = trained(self._runs, run, RETRAINING, refused=True)
+                self._tell(JournalEntry.load(self._runs.left(TRAINING, run, "registry.retrained")))
+        with self._runs.screen.step("Let Evidently draw it"):
+            looks = [self._looked(days, run) for days, run in asked]
+        return watched(self._home, looks, retraining)
 
-    def _look(self, scene: Scene) -> list[Look]:
-        """All windows wait at once: Airflow takes them in turn."""
-        for days in scene.windows:
-            self._lake.fly(days)
-        asked = [
-            self._runs.api.trigger(MONITORING, days.label, (iso(days.start), iso(days.end))) for days in scene.windows
-        ]
-        return [self._looked(days, run) for days, run in zip(scene.windows, asked, strict=True)]
+    def _judged(self, days: Days) -> str:
+        """The run that looks at some days, as soon as it knows what to make of them; it goes on meanwhile."""
+        self._lake.fly(days)
+        with self._runs.screen.step(days.label):
+            run = self._runs.api.trigger(MONITORING, days.label, (iso(days.start), iso(days.end)))
+            tasks = self._runs.until(MONITORING, run, _JUDGE)
+            if state_of(tasks, _JUDGE) != "success":
+                raise self._runs.surprise(MONITORING, run, tasks, days.label)
+        self._tell(JournalEntry.load(self._runs.left(MONITORING, run, _JUDGE)))
+        return run
+
+    def _tell(self, entry: JournalEntry) -> None:
+        for step in entry.steps:
+            self._runs.screen.line(f"incident {step.incident.number}: {step.incident.phase}", step.why)
 
     def _looked(self, days: Days, run: str) -> Look:
-        tasks = self._runs.follow(MONITORING, run, {_JUDGE: days.label})
-        if state_of(tasks, _JUDGE) != "success" or "failed" in {task.state for task in tasks}:
+        tasks = self._runs.until(MONITORING, run)
+        if "failed" in {task.state for task in tasks}:
             raise self._runs.surprise(MONITORING, run, tasks, days.label)
         report = DriftReport.load(self._runs.left(MONITORING, run, _COMPARE))
         entry = JournalEntry.load(self._runs.left(MONITORING, run, _JUDGE))
-        drawn = self._runs.api.xcom(MONITORING, run, _DRAW)
-        self._runs.screen.line(f"{report.rows:,} flights: {mark_of(entry)}", in_words(entry))
-        for step in entry.steps:
-            self._runs.screen.line(f"incident {step.incident.number} is {step.incident.phase}", step.why)
+        drawn = self._runs.api.xcom(MONITORING, run, DRAW)
         link = self._runs.api.link(MONITORING, run)
         return Look(days, link, report, entry, Illustration.load(drawn) if drawn else None)
-
-    def _retrained(self, before: set[str]) -> Told:
-        run = self._runs.new(TRAINING, before)
-        return trained(self._runs, run, RETRAINING, refused=True)
-
-
-def mark_of(entry: JournalEntry) -> Mark:
-    """What the window was."""
-    return entry.event.mark if isinstance(entry.event, Observation) else Mark.UNKNOWN
-
-
-def in_words(entry: JournalEntry) -> str:
-    """What stood out in the window."""
-    signals = entry.event.signals if isinstance(entry.event, Observation) else ()
-    return entry.note or "; ".join(signal.words for signal in signals[:_SHOWN]) or "nothing stands out"
