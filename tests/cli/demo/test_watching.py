@@ -44,7 +44,7 @@ def test_where_nothing_happened_there_is_nothing_to_read():
 
 def test_a_person_sees_what_stood_out_and_where_to_look():
     console = Console(file=io.StringIO(), width=100)
-    show(console, as_data(watched()), "told.txt")
+    show(console, as_data(watched()), told="told.txt", ui="http://127.0.0.1:1")
     text = console.file.getvalue()
     for part in (
         "1,234 flights",
@@ -53,5 +53,6 @@ def test_a_person_sees_what_stood_out_and_where_to_look():
         "told in one thread, told.txt",
         "flight-delay: incident 1 is being dealt with",
         "http://127.0.0.1:1/run/5/tasks/drift.evidently",
+        "http://127.0.0.1:1/plugin/models/taxiway/drift/flight-delay/all",
     ):
         assert part in text

@@ -108,7 +108,7 @@ def show(console: "Console", told: list[Told], summary: dict[str, Any]) -> None:
     if newest:
         console.print(f"Version {newest.number} is the champion; it scored {newest.rows:,} flights of December:")
         console.print(f"  {newest.manifest}", soft_wrap=True, highlight=False)
-    watching.show(console, summary["monitoring"], summary["told"])
+    watching.show(console, summary["monitoring"], told=summary["told"], ui=summary["ui"])
     _endpoint(console, summary["service"])
     for label, key in (("Airflow", "ui"), ("Store", "store"), ("Logs", "logs")):
         console.print(f"{label:<8} {summary[key]}", soft_wrap=True, highlight=False)

@@ -9,7 +9,7 @@ from taxiway.cli.demo.production import Look, Watched, watched
 from taxiway.cli.demo.runs import Runs, state_of
 from taxiway.cli.demo.story import MODEL, TRAINING, trained
 from taxiway.core.drift import DriftReport
-from taxiway.core.incidents import JournalEntry
+from taxiway.core.incidents import JournalEntry, Phase
 from taxiway.core.monitoring import Illustration
 from taxiway.core.windows import iso
 
@@ -107,7 +107,9 @@ class Watcher:
 
     def _tell(self, entry: JournalEntry) -> None:
         for step in entry.steps:
-            self._runs.screen.line(f"incident {step.incident.number}: {step.incident.phase}", step.why)
+            called = step.incident.escalated and step.incident.phase is Phase.CONFIRMED
+            what = "escalated" if called else step.incident.phase
+            self._runs.screen.line(f"incident {step.incident.number}: {what}", step.why)
 
     def _looked(self, days: Days, run: str) -> Look:
         tasks = self._runs.until(MONITORING, run)

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from taxiway.cli.demo.production import Look, Watched
+from taxiway.cli.demo.production import POPULATION, Look, Watched
+from taxiway.cli.demo.story import MODEL
 from taxiway.cli.demo.watch import DRAW
 from taxiway.core.incidents import Incident, Mark, Observation, Phase
 from taxiway.core.outcomes import Outcome
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 NOTHING: dict[str, Any] = {"windows": [], "incidents": [], "threads": [], "retrainings": []}
 _SHOWN = 2
+_PAGE = f"/plugin/models/taxiway/drift/{MODEL}/{POPULATION}"
 _COLOURS = {Mark.GOOD: "green", Mark.HELD: "yellow", Mark.BAD: "red", Mark.UNKNOWN: "yellow"}
 
 
@@ -47,8 +49,8 @@ def as_data(watched: Watched) -> dict[str, Any]:
     }
 
 
-def show(console: "Console", monitoring: dict[str, Any], told: str) -> None:
-    """Prints it for a person; `told` is where the notices are."""
+def show(console: "Console", monitoring: dict[str, Any], *, told: str, ui: str) -> None:
+    """Prints it for a person; `told` is where the notices are, `ui` where Airflow is."""
     console.print("[bold]Watched in production")
     console.print(_table(monitoring["windows"]))
     for one in monitoring["incidents"]:
@@ -64,9 +66,9 @@ def show(console: "Console", monitoring: dict[str, Any], told: str) -> None:
             console.print(f"  {notice['title']}", style="dim", markup=False, highlight=False)
     drawn = [window["evidently"] for window in monitoring["windows"] if window["evidently"]]
     if drawn:
-        console.print("Evidently drew it; the button is on the page of the task:", highlight=False)
+        console.print("Evidently's report: the button on the page of this task.", highlight=False)
         console.print(f"  {drawn[-1]}", soft_wrap=True, highlight=False)
-    console.print()
+    console.print(f"All of it, as a page: {ui}{_PAGE}\n", soft_wrap=True, highlight=False)
 
 
 def _table(windows: list[dict[str, Any]]) -> "Table":
