@@ -59,9 +59,17 @@ def test_a_refusal_shows_what_was_against_it_first():
     verdicts = [samples.verdict(model), samples.verdict(model, Outcome.FAIL, gate="log_loss", reason="it is worse")]
     notice = happenings.refused(MOMENT, "flight-delay", clear(model.digest, verdicts))
     assert notice.title == "flight-delay may not go live"
-    assert next(iter(facts(notice).items())) == ("log_loss", "FAIL: it is worse")
+    assert next(iter(facts(notice).items())) == ("log_loss", "FAIL, it is worse")
     assert notice.text == "1 of 2 gates did not let it through."
     assert notice.closes
+
+
+def test_what_a_gate_that_passed_says_is_not_taken_for_a_password():
+    model = samples.model_ref()
+    said = samples.verdict(model, reason="roc_auc is 0.9 and reaches 0.7")
+    against = samples.verdict(model, Outcome.FAIL, gate="log_loss")
+    notice = happenings.refused(MOMENT, "flight-delay", clear(model.digest, [said, against]))
+    assert facts(notice)["roc_auc >= 0.7"] == "PASS, roc_auc is 0.9 and reaches 0.7"
 
 
 @pytest.mark.parametrize(("champion", "said"), [(True, "version 1"), (False, "no champion yet")])

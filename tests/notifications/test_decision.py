@@ -34,7 +34,7 @@ def refused(reason="roc_auc is 0.6"):
 def test_the_message_names_the_model_and_every_verdict():
     lines = message(refused()).splitlines()
     assert lines[0] == "🟠 flight-delay may not go live"
-    assert "*roc_auc &gt;= 0.7*: FAIL: roc_auc is 0.6" in lines
+    assert "*roc_auc &gt;= 0.7*: FAIL, roc_auc is 0.6" in lines
 
 
 def test_the_message_of_a_failure_names_the_task_the_run_and_the_error():

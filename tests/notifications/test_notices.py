@@ -71,7 +71,7 @@ def test_a_refusal_is_told_with_its_verdicts_and_not_as_a_failure(slack_connecti
     NoticeNotifier(SLACK)(context(pushed={"clearance": said}, exception=ValueError("may not go live")))
     root, text = only(slack_connection)
     assert root["text"] == "🟠 flight-delay may not go live"
-    assert "FAIL: roc_auc is 0.6" in text
+    assert "FAIL, roc_auc is 0.6" in text
 
 
 def test_a_run_is_one_message_from_the_question_to_the_version_that_is_live(slack_connection):

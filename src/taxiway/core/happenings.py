@@ -174,7 +174,7 @@ def _measures(report: EvaluationReport) -> Iterator[Fact]:
 
 def _verdicts(verdicts: Iterable[Verdict]) -> Iterator[Fact]:
     for verdict in verdicts:
-        yield Fact(label=verdict.gate, value=f"{verdict.outcome.upper()}: {verdict.reason}")
+        yield Fact(label=verdict.gate, value=f"{verdict.outcome.upper()}, {verdict.reason}")
 
 
 def _by_people(verdicts: Iterable[Verdict]) -> list[Verdict]:

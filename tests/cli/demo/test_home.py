@@ -54,9 +54,11 @@ def test_a_demo_starts_from_nothing_but_the_source_data(home):
         for _ in range(2):
             home.clean()
             (home.store / "old").write_text("gone")
+            home.told.write_text("gone")
         home.clean()
     assert (home.source / "flights").read_text() == "kept"
     assert list(home.store.iterdir()) == []
+    assert not home.told.exists()
 
 
 def test_notes_that_were_never_written_are_empty(home):

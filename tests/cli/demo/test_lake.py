@@ -1,9 +1,11 @@
+from datetime import UTC, datetime
+
 import polars as pl
 import pytest
 from flight_delay.checks import Flights
 
 from taxiway.cli.demo.home import Home
-from taxiway.cli.demo.lake import Lake, lay_recipe
+from taxiway.cli.demo.lake import Days, Lake, lay_recipe
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +69,15 @@ def test_another_unit_keeps_the_contract_and_what_there_is_to_learn(home, lake):
     lake.restore()
     assert read(home, 1).equals(true)
     assert pl.read_parquet(november).equals(evaluated)
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_production_has_seen_some_days_and_does_not_know_yet_who_was_late(home, lake, broken):
+    lake.fly(Days("two days", datetime(2013, 12, 30, tzinfo=UTC), datetime(2014, 1, 1, tzinfo=UTC), broken))
+    seen = pl.read_parquet(home.lake / "production" / "2013-12-30.parquet")
+    assert sorted(seen["day"].unique()) == [30, 31]
+    assert "late" not in seen.columns
+    assert (seen["dep_delay"].n_unique() == 1) is broken
 
 
 def test_the_recipe_is_copied_as_it_is(home):

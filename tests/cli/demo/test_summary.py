@@ -4,6 +4,7 @@ import pytest
 from rich.console import Console
 
 import samples
+from cli.demo.story import watched
 from taxiway.cli.demo.service import Passengers
 from taxiway.cli.demo.story import Told
 from taxiway.cli.demo.summary import failed, serving, show, summarize
@@ -13,7 +14,7 @@ from taxiway.core.gates import clear, decide
 from taxiway.core.scoring import BatchScores
 from taxiway.core.serving import Phase
 
-PLACES = {"ui": "http://127.0.0.1:1", "store": "file:///store/", "logs": "logs"}
+PLACES = {"ui": "http://127.0.0.1:1", "store": "file:///store/", "logs": "logs", "told": "told.txt", "seconds": 123.4}
 GATES = (Threshold("roc_auc", at_least=0.7), BeatsChampion("roc_auc"))
 
 
@@ -53,8 +54,8 @@ def story():
     return [first, second, third, act("4. Fourth", samples.report_against_champion(0.2), 3, Phase.ROLLED_BACK)]
 
 
-def told(story, champion=2, **answering):
-    return summarize(story, champion, serving(story, Answering(**answering)), PLACES, 123.45)
+def told(story, champion=2, seen=None, **answering):
+    return summarize(story, seen or watched(), champion, serving(story, Answering(**answering)), PLACES)
 
 
 def test_a_story_that_ends_as_it_has_to_is_ok():
@@ -64,7 +65,7 @@ def test_a_story_that_ends_as_it_has_to_is_ok():
     assert summary["versions"][0]["metrics"]["roc_auc"] == {"value": 0.8, "low": 0.79, "high": 0.81}
     assert [one["outcome"] for one in summary["verdicts"]][:6] == ["pass", "pass", "pass", "pass", "pass", "fail"]
     assert "worse than version 1 by 0.3" in summary["refused"][0]["why"][0]
-    assert (summary["seconds"], summary["ui"]) == (123.5, "http://127.0.0.1:1")
+    assert (summary["seconds"], summary["ui"]) == (123.4, "http://127.0.0.1:1")
 
 
 def test_what_serves_is_told():
@@ -78,6 +79,7 @@ def test_a_story_that_ends_otherwise_is_not():
     assert told(story()[:1])["outcome"] == "failed"
     assert told(story(), failed=1)["outcome"] == "failed"
     assert told(story(), version=3)["outcome"] == "failed"
+    assert told(story(), seen=watched(incidents=2))["outcome"] == "failed"
 
 
 def test_an_endpoint_without_a_prediction_is_a_fault():
@@ -86,7 +88,7 @@ def test_an_endpoint_without_a_prediction_is_a_fault():
 
 
 def test_a_story_that_breaks_off_has_the_same_keys_and_says_why():
-    broken = failed("the scheduler ended", PLACES, 1)
+    broken = failed("the scheduler ended", PLACES)
     assert broken["error"] == "the scheduler ended"
     assert set(told(story())) <= set(broken)
 
@@ -95,7 +97,17 @@ def test_a_person_sees_the_numbers_the_answers_and_where_to_click():
     console = Console(file=io.StringIO(), width=80)
     show(console, story(), told(story()) | {"seconds": 61})
     text = console.file.getvalue()
-    for part in ("0.8000", "0.790 to 0.810", "refused", "fail", "27,020", "http://127.0.0.1:1", "61 s", "rolled back"):
+    for part in (
+        "0.8000",
+        "0.790 to 0.810",
+        "refused",
+        "fail",
+        "27,020",
+        "http://127.0.0.1:1",
+        "61 s",
+        "rolled back",
+        "told.txt",
+    ):
         assert part in text
     assert "Version 2 answers at http://127.0.0.1:2; 0 of 1,234 requests failed meanwhile." in " ".join(text.split())
     assert "curl http://127.0.0.1:2/predict" in text

@@ -60,6 +60,11 @@ class Home:
         """What the components of Airflow print."""
         return self.root / "logs"
 
+    @property
+    def told(self) -> Path:
+        """What people were told: a file, where there is no Slack."""
+        return self.root / "told.txt"
+
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """Keeps every other demo out of this folder while the block runs; the kernel lets go if this process dies.
@@ -91,6 +96,7 @@ class Home:
         """Starts from nothing, but for the source data."""
         for folder in (self.airflow, self.dags, self.lake, self.store, self.jobs, self.logs, self.root / "predictions"):
             shutil.rmtree(folder, ignore_errors=True)
+        self.told.unlink(missing_ok=True)
         for folder in (self.airflow, self.dags, self.lake, self.store, self.logs):
             folder.mkdir(mode=0o700)
 

@@ -4,8 +4,9 @@ import importlib
 import shutil
 import sys
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from taxiway.cli.demo.home import Home, find_recipe
 
@@ -15,6 +16,22 @@ if TYPE_CHECKING:
     import polars as pl
 
 EVALUATION, SCORING = 11, 12
+
+
+class Days(NamedTuple):
+    """Some days of one month, as production saw them.
+
+    Attributes:
+        label: what people call them.
+        start: the first of them, at midnight UTC.
+        end: when they are over.
+        broken: whether the sensor of departure delays is.
+    """
+
+    label: str
+    start: datetime
+    end: datetime
+    broken: bool = False
 
 
 class Lake:
@@ -28,6 +45,7 @@ class Lake:
         """Unpacks the flights of 2013, and lays the months for evaluation and scoring in place."""
         months = cast("list[Path]", _writer().write(self._home.source))
         self._flights.mkdir()
+        (self._home.lake / "production").mkdir()
         for name, month in (("november", EVALUATION), ("december", SCORING)):
             (self._home.lake / name).mkdir()
             shutil.copy(months[month - 1], self._home.lake / name)
@@ -64,6 +82,21 @@ class Lake:
         for month in range(1, EVALUATION):
             _rewrite(self._source(month), self._flights / self._source(month).name, hours)
         _rewrite(self._source(EVALUATION), self._november, hours)
+
+    def fly(self, days: Days) -> None:
+        """Production has seen these days; a broken sensor says of each flight that it left on time.
+
+        Nobody knows yet which of them were late.
+        """
+        import polars as pl
+
+        of_month = pl.col("day").is_between(days.start.day, (days.end - timedelta(days=1)).day)
+        seen = pl.read_parquet(self._source(days.start.month)).filter(of_month).drop("late")
+        broken = seen.with_columns(dep_delay=pl.lit(0.0)) if days.broken else seen
+        file = self._home.lake / "production" / f"{days.start:%Y-%m-%d}.parquet"
+        part = file.with_name(f".{file.name}.part")
+        broken.write_parquet(part)
+        part.replace(file)
 
     @property
     def _november(self) -> Path:

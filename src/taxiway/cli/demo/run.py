@@ -16,9 +16,12 @@ from taxiway.cli.demo.airflow import Airflow, free_port, sweep
 from taxiway.cli.demo.api import Api
 from taxiway.cli.demo.home import Home
 from taxiway.cli.demo.lake import Lake, lay_recipe
+from taxiway.cli.demo.production import Watched
+from taxiway.cli.demo.runs import Runs
 from taxiway.cli.demo.screen import Screen
 from taxiway.cli.demo.service import DEPLOYMENT, Endpoint
 from taxiway.cli.demo.story import ACTS, MODEL, SCORING, TRAINING, Teller, Told
+from taxiway.cli.demo.watch import MONITORING, Watcher
 from taxiway.core.errors import TaxiwayError
 from taxiway.core.registry import CHAMPION
 
@@ -48,22 +51,27 @@ def demo(home: Path, *, port: int | None, leave: bool, as_json: bool) -> int:
         place.clean()
         airflow, endpoint = _places(place, port)
         place.note(pid=os.getpid(), url=airflow.url)
-        places = {"ui": airflow.url, "store": place.store.as_uri(), "logs": str(place.airflow / "logs")}
+        places: dict[str, Any] = {
+            "ui": airflow.url,
+            "store": place.store.as_uri(),
+            "logs": str(place.airflow / "logs"),
+            "told": str(place.told),
+        }
         try:
-            told = _live(airflow, endpoint, Screen(console))
+            told, watched = _live(airflow, endpoint, Screen(console))
             served = summary.serving(told, endpoint)
-            result = summary.summarize(told, _champion(place), served, places, time.monotonic() - began)
+            result = summary.summarize(told, watched, _champion(place), served, places | _seconds(began))
             summary.show(console, told, result)
             _report(result, as_json=as_json)
             if not leave:
                 _serve(airflow, console)
         except TaxiwayError as error:
-            _report(summary.failed(str(error), places, time.monotonic() - began), as_json=as_json)
+            _report(summary.failed(str(error), places | _seconds(began)), as_json=as_json)
             raise
         except KeyboardInterrupt:
             console.print("\nStopping.")
             if not result:
-                _report(summary.failed("it was told to stop", places, time.monotonic() - began), as_json=as_json)
+                _report(summary.failed("it was told to stop", places | _seconds(began)), as_json=as_json)
             return 0 if result else 130
         finally:
             _stop(airflow)
@@ -77,7 +85,11 @@ def _places(home: Home, port: int | None) -> tuple[Airflow, Endpoint]:
     return Airflow(home, pages, serving), Endpoint(home, serving)
 
 
-def _live(airflow: Airflow, endpoint: Endpoint, screen: Screen) -> list[Told]:
+def _seconds(began: float) -> dict[str, Any]:
+    return {"seconds": round(time.monotonic() - began, 1)}
+
+
+def _live(airflow: Airflow, endpoint: Endpoint, screen: Screen) -> tuple[list[Told], Watched]:
     screen.heading("A private Airflow", f"Everything it writes is in {airflow.home.root}")
     lake = Lake(airflow.home)
     migration = airflow.migrate()
@@ -89,8 +101,9 @@ def _live(airflow: Airflow, endpoint: Endpoint, screen: Screen) -> list[Told]:
     with contextlib.closing(Api(airflow.url, airflow.check)) as api:
         _up(airflow, api, screen)
         try:
-            teller = Teller(api, lake, endpoint, screen, airflow.check)
-            return [teller.tell(act) for act in ACTS]
+            runs = Runs(api, screen, airflow.check)
+            teller = Teller(runs, lake, endpoint)
+            return [teller.tell(act) for act in ACTS], Watcher(runs, lake, airflow.home).watch()
         finally:
             lake.restore()
 
@@ -99,7 +112,7 @@ def _up(airflow: Airflow, api: Api, screen: Screen) -> None:
     with screen.step("Start Airflow"):
         airflow.start("api-server", "scheduler", "dag-processor")
         api.wait_until_up()
-        api.wait_for_dags(TRAINING, SCORING, DEPLOYMENT)
+        api.wait_for_dags(TRAINING, SCORING, DEPLOYMENT, MONITORING)
         airflow.start("triggerer")
     screen.console.print(f"  Watch it at {api.link(TRAINING)}", highlight=False)
 

@@ -2,15 +2,11 @@
 
 import contextlib
 import dataclasses
-import time
 from collections.abc import Callable
-from typing import Any
 
-from taxiway.cli.demo.api import ENDED, Api, TaskState
 from taxiway.cli.demo.lake import Lake
-from taxiway.cli.demo.screen import Screen
+from taxiway.cli.demo.runs import Runs, state_of
 from taxiway.cli.demo.service import DEPLOYMENT, Endpoint
-from taxiway.core.errors import BackendError, DeadlineExceeded
 from taxiway.core.evaluation import EvaluationReport
 from taxiway.core.gates import Clearance
 from taxiway.core.registry import ModelVersion
@@ -19,7 +15,6 @@ from taxiway.core.serving import Phase, ServiceState, describe
 
 MODEL = "flight-delay"
 TRAINING, SCORING = f"{MODEL}.training", f"{MODEL}.scoring"
-_RUN_S = 600
 _TRAINING_STAGES = {
     "data.validate": "Validate the flights",
     "data.validate_evaluation": "Validate November",
@@ -106,9 +101,8 @@ ACTS = (
 class Teller:
     """Lives the acts one after the other."""
 
-    def __init__(self, api: Api, lake: Lake, endpoint: Endpoint, screen: Screen, alive: Callable[[], None]) -> None:
-        self._api, self._lake, self._endpoint = api, lake, endpoint
-        self._screen, self._alive = screen, alive
+    def __init__(self, runs: Runs, lake: Lake, endpoint: Endpoint) -> None:
+        self._runs, self._lake, self._endpoint = runs, lake, endpoint
 
     def tell(self, act: Act) -> Told:
         """What came of an act.
@@ -117,20 +111,14 @@ class Teller:
             BackendError: a stage failed, or it was decided otherwise than it had to be.
             DeadlineExceeded: a run took longer than ten minutes.
         """
-        self._screen.heading(act.title, act.story)
+        self._runs.screen.heading(act.title, act.story)
         act.data(self._lake)
-        before = {dag_id: {run["dag_run_id"] for run in self._api.runs(dag_id)} for dag_id in (SCORING, DEPLOYMENT)}
-        run = self._api.trigger(TRAINING, act.title)
-        tasks = self._follow(TRAINING, run, _TRAINING_STAGES)
-        if self._state(tasks, _GATE) != ("failed" if act.refused else "success"):
-            raise self._surprise(TRAINING, run, tasks, act)
-        link = self._api.link(TRAINING, run)
-        report = EvaluationReport.load(self._left(run, "candidate.evaluate"))
-        clearance = Clearance.load(self._left(run, "decision.gate", "clearance"))
-        told = Told(act.title, link, report, clearance)
+        before = {dag_id: self._runs.known(dag_id) for dag_id in (SCORING, DEPLOYMENT)}
+        run = self._runs.api.trigger(TRAINING, act.title)
+        told = trained(self._runs, run, act.title, refused=act.refused)
         if act.refused:
             return told
-        version = ModelVersion.load(self._left(run, "registry.promote"))
+        version = ModelVersion.load(self._runs.left(TRAINING, run, "registry.promote"))
         with self._endpoint.busy() if act.busy else contextlib.nullcontext():
             scores = None if act.worse else self._scores(before[SCORING])
             service = self._service(before[DEPLOYMENT], act)
@@ -138,69 +126,35 @@ class Teller:
 
     def _scores(self, before: set[str]) -> BatchScores:
         """What the run of the scoring DAG made that the new champion set off."""
-        run = self._new_run(SCORING, before)
-        tasks = self._follow(SCORING, run, _SCORING_STAGES)
-        if self._state(tasks, "predictions.score") != "success":
-            raise self._surprise(SCORING, run, tasks, None)
-        left = self._api.xcom(SCORING, run, "predictions.score")
-        return BatchScores.load(left or {})
+        run = self._runs.new(SCORING, before)
+        tasks = self._runs.follow(SCORING, run, _SCORING_STAGES)
+        if state_of(tasks, "predictions.score") != "success":
+            raise self._runs.surprise(SCORING, run, tasks, SCORING)
+        return BatchScores.load(self._runs.left(SCORING, run, "predictions.score"))
 
     def _service(self, before: set[str], act: Act) -> ServiceState:
         """What the service should serve after the deployment that the new champion set off."""
-        run = self._new_run(DEPLOYMENT, before)
-        tasks = self._follow(DEPLOYMENT, run, _DEPLOYMENT_STAGES)
+        run = self._runs.new(DEPLOYMENT, before)
+        tasks = self._runs.follow(DEPLOYMENT, run, _DEPLOYMENT_STAGES)
         history = [state for state in self._endpoint.history() if f"/{run}/" in state.rollout]
         for state in history:
-            self._screen.line(describe(state), state.reason)
+            self._runs.screen.line(describe(state), state.reason)
         wanted = Phase.ROLLED_BACK if act.worse else Phase.LIVE
         if not history or history[-1].phase is not wanted:
-            raise self._surprise(DEPLOYMENT, run, tasks, act)
+            raise self._runs.surprise(DEPLOYMENT, run, tasks, act.title)
         return history[-1]
 
-    def _new_run(self, dag_id: str, before: set[str]) -> str:
-        ends_at = time.monotonic() + _RUN_S
-        while True:
-            new = [run["dag_run_id"] for run in self._api.runs(dag_id) if run["dag_run_id"] not in before]
-            if new:
-                return str(new[-1])
-            self._wait(ends_at, dag_id)
 
-    def _follow(self, dag_id: str, run: str, stages: dict[str, str]) -> list[TaskState]:
-        ends_at = time.monotonic() + _RUN_S
-        with self._screen.board(stages) as board:
-            while True:
-                state = self._api.state(dag_id, run)
-                tasks = self._api.tasks(dag_id, run)
-                board.show(tasks)
-                if state in ENDED:
-                    return tasks
-                self._wait(ends_at, run)
+def trained(runs: Runs, run: str, title: str, *, refused: bool) -> Told:
+    """What the gates said about the model of a run of the training DAG.
 
-    def _wait(self, ends_at: float, what: str) -> None:
-        self._alive()
-        if time.monotonic() > ends_at:
-            raise DeadlineExceeded(f"the run did not end in {_RUN_S} s", where=what, do="Look at its tasks' logs.")
-        time.sleep(0.4)
-
-    def _left(self, run: str, task_id: str, key: str = "return_value") -> dict[str, Any]:
-        value = self._api.xcom(TRAINING, run, task_id, key)
-        if value is None:
-            raise BackendError(f"task {task_id!r} left no {key!r}", where=run, do="Look at its log.")
-        return value
-
-    def _state(self, tasks: list[TaskState], task_id: str) -> str:
-        return next((task.state for task in tasks if task.task_id == task_id), "missing")
-
-    def _surprise(self, dag_id: str, run: str, tasks: list[TaskState], act: Act | None) -> BackendError:
-        broken = next((task for task in tasks if task.state == "failed"), None)
-        if broken is None:
-            what = "it was decided otherwise than it had to be"
-            return BackendError(what, where=self._api.link(dag_id, run))
-        said = self._api.log(dag_id, run, broken)
-        self._screen.console.print(said, style="dim", markup=False, highlight=False, soft_wrap=True)
-        return BackendError(
-            f"task {broken.task_id!r} failed",
-            where=act.title if act else dag_id,
-            got="its last lines above",
-            do=f"The whole log: {self._api.link(dag_id, run)}/tasks/{broken.task_id}",
-        )
+    Raises:
+        BackendError: they said something else than they had to, or a stage before them failed.
+        DeadlineExceeded: it took longer than ten minutes.
+    """
+    tasks = runs.follow(TRAINING, run, _TRAINING_STAGES)
+    if state_of(tasks, _GATE) != ("failed" if refused else "success"):
+        raise runs.surprise(TRAINING, run, tasks, title)
+    report = EvaluationReport.load(runs.left(TRAINING, run, "candidate.evaluate"))
+    clearance = Clearance.load(runs.left(TRAINING, run, _GATE, "clearance"))
+    return Told(title, runs.api.link(TRAINING, run), report, clearance)

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from taxiway.cli.demo import watching
+from taxiway.cli.demo.production import Watched
 from taxiway.cli.demo.service import Endpoint, check_answer
 from taxiway.cli.demo.story import Told
 from taxiway.core.evaluation import Measure
@@ -20,7 +22,7 @@ _NUMBERS, _LIVE, _CHAMPION = [1, 2, None, 3], [True, True, False, False], 2
 
 
 def summarize(
-    told: list[Told], champion: int | None, served: dict[str, Any], places: dict[str, str], seconds: float
+    told: list[Told], watched: Watched, champion: int | None, served: dict[str, Any], places: dict[str, Any]
 ) -> dict[str, Any]:
     """The whole summary as plain JSON data; `outcome` is `ok` when everything came as it had to."""
     scored = [act.scores.rows for act in told if act.scores]
@@ -28,6 +30,7 @@ def summarize(
         [act.version.number if act.version else None for act in told] == _NUMBERS
         and [act.live for act in told] == _LIVE
         and (champion, served["live"], served["failed"]) == (_CHAMPION, _CHAMPION, 0)
+        and watching.is_right(watched)
     )
     return {
         "outcome": "ok" if right and scored else "failed",
@@ -37,7 +40,7 @@ def summarize(
         "refused": [_refused(act) for act in told if not act.version],
         "scored_rows": scored[-1] if scored else 0,
         "service": served,
-        "seconds": round(seconds, 1),
+        "monitoring": watching.as_data(watched),
         **places,
     }
 
@@ -65,11 +68,12 @@ def serving(told: list[Told], endpoint: Endpoint) -> dict[str, Any]:
     }
 
 
-def failed(error: str, places: dict[str, str], seconds: float) -> dict[str, Any]:
+def failed(error: str, places: dict[str, Any]) -> dict[str, Any]:
     """The summary of a demo that did not get to its end."""
     empty: dict[str, Any] = {"versions": [], "champion": None, "verdicts": [], "refused": [], "scored_rows": 0}
     empty["service"] = {"live": None, "rollouts": [], "requests": 0, "failed": 0}
-    return {"outcome": "failed", "error": error, **empty, "seconds": round(seconds, 1), **places}
+    empty["monitoring"] = watching.NOTHING
+    return {"outcome": "failed", "error": error, **empty, **places}
 
 
 def _version(act: Told) -> dict[str, Any]:
@@ -104,6 +108,7 @@ def show(console: "Console", told: list[Told], summary: dict[str, Any]) -> None:
     if newest:
         console.print(f"Version {newest.number} is the champion; it scored {newest.rows:,} flights of December:")
         console.print(f"  {newest.manifest}", soft_wrap=True, highlight=False)
+    watching.show(console, summary["monitoring"], told=summary["told"], ui=summary["ui"])
     _endpoint(console, summary["service"])
     for label, key in (("Airflow", "ui"), ("Store", "store"), ("Logs", "logs")):
         console.print(f"{label:<8} {summary[key]}", soft_wrap=True, highlight=False)
