@@ -188,6 +188,8 @@ class KServeSplit(KServePlatform):
 
         A candidate without traffic must be in it, too: a KServe that does not split would give it none for ever.
         """
+        if self._cluster.get("InferenceService", self._spec.namespace, self._fleet.name()) is None:
+            return "there is no InferenceService"
         found = self._cluster.get("HTTPRoute", self._spec.namespace, self._fleet.name()) or {}
         shares, given = inference.routed(found), weights(self._fleet, state)
         for number in versions(self._fleet, state.model_copy(update={"earlier": ()})):
