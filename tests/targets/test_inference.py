@@ -90,6 +90,10 @@ def test_an_inference_service_is_run_without_knative_at_its_size_and_without_an_
 def test_a_version_is_a_model_of_our_own_runtime_so_that_it_may_have_canaries():
     made = predictor(fleet(secrets=("store",)), 2)
     assert made["model"]["args"] == ["--version", "2"]
+    assert made["model"]["storageUri"] == "delays/versions/2", "its name may only change together with that"
+    (fetcher,) = made["initContainers"]
+    assert (fetcher["name"], fetcher["command"]) == ("storage-initializer", ["python", "-c", ""])
+    assert fetcher["securityContext"]["readOnlyRootFilesystem"] is True
     assert made["model"]["runtime"] == runtime(fleet(secrets=("store",)))["metadata"]["name"]
     assert "containers" not in made
     assert made["labels"][VERSION_LABEL] == "2"

@@ -8,17 +8,6 @@ import urllib.request
 
 import pytest
 
-from cluster.fixtures import (
-    bare_image,
-    base_image,
-    cluster,
-    docker_engine,
-    kubeconfig,
-    load_image,
-    namespace,
-    s3_for_pods,
-    serve_image,
-)
 from contract.target import PATIENCE_S, ROWS, Load, PlatformContract, predict, settled
 from runtime.serving.kit import SERVICE, Airfield
 from taxiway.core import BlueGreen, Canary, Direct, Everybody, KServeServers, Service, Tuning
@@ -28,24 +17,12 @@ from taxiway.stores.objects import open_store
 from taxiway.targets.inference import can_split
 from taxiway.targets.kserve import on_kserve
 
-__all__ = [
-    "bare_image",
-    "base_image",
-    "cluster",
-    "docker_engine",
-    "kubeconfig",
-    "load_image",
-    "namespace",
-    "s3_for_pods",
-    "serve_image",
-]
-
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 SECRET = "taxiway-store"
 NO_KSERVE = "The cluster has no KServe: run tests/cluster/addon-kserve."
 CRD = "inferenceservices.serving.kserve.io"
 OURS = "canary.taxiway.dev"
-NAMES = {"kind": "InferenceService", "listKind": "InferenceServiceList", "plural": "inferenceservices"}
+NAMES = {"kind": "InferenceService", "listKind": "InferenceServiceList", "plural": "splitservices"}
 
 
 @pytest.fixture
@@ -118,15 +95,15 @@ def test_kserve_says_of_each_version_that_it_is_ready(field, make, cluster, name
     platform = make()
     platform.apply(state := field.serve(field.register()))
     settled(platform, state)
-    cluster.kubectl("wait", "inferenceservice", "--all", "-n", namespace, "--for=condition=Ready", "--timeout=60s")
+    cluster.kubectl("wait", CRD, "--all", "-n", namespace, "--for=condition=Ready", "--timeout=60s")
 
 
 def test_what_others_manage_of_an_inference_service_stays_theirs(field, make, cluster, namespace):
     platform = make()
     platform.apply(state := field.serve(field.register()))
-    cluster.kubectl("annotate", "inferenceservice", "-n", namespace, "--all", "team.example/owner=ann")
+    cluster.kubectl("annotate", CRD, "-n", namespace, "--all", "team.example/owner=ann")
     platform.apply(state)
-    (found,) = cluster.get("inferenceservices", "-n", namespace, "--show-managed-fields")["items"]
+    (found,) = cluster.get(CRD, "-n", namespace, "--show-managed-fields")["items"]
     assert found["metadata"]["annotations"]["team.example/owner"] == "ann"
     assert "taxiway" in {one["manager"] for one in found["metadata"]["managedFields"]}
 
@@ -161,7 +138,7 @@ def test_a_kserve_that_would_leave_the_canary_out_is_refused_before_anything_is_
     platform = make(Canary(5, 100))
     with pytest.raises(SpecError, match=r"KServe 0\.21 or later, whose InferenceService has spec\.canary"):
         platform.check()
-    assert cluster.get("inferenceservices,servingruntimes", "-n", namespace)["items"] == []
+    assert cluster.get(f"{CRD},servingruntimes.serving.kserve.io", "-n", namespace)["items"] == []
 
 
 @pytest.mark.usefixtures("old")
@@ -169,7 +146,7 @@ def test_nor_does_the_api_server_let_the_canary_be_left_out_if_nobody_checked(fi
     versions = [field.register("train"), field.register("train_worse")]
     with pytest.raises((SpecError, BackendError), match="canary"):
         make(Canary(5, 100)).apply(field.serve(versions[0], versions[1]))
-    assert cluster.get("inferenceservices", "-n", namespace)["items"] == []
+    assert cluster.get(CRD, "-n", namespace)["items"] == []
 
 
 @pytest.fixture
@@ -185,13 +162,13 @@ def definition(crd, cluster):
         "properties": {"predictor": spec["predictor"], "trafficPercent": share},
     }
     spec["canary"] = {"type": "array", "x-kubernetes-list-type": "atomic", "items": canary}
-    made["metadata"] = {"name": f"inferenceservices.{OURS}"}
+    made["metadata"] = {"name": f"splitservices.{OURS}"}
     made["spec"] |= {"group": OURS, "conversion": {"strategy": "None"}, "names": NAMES}
     made["spec"]["versions"] = [one for one in made["spec"]["versions"] if one["name"] == "v1beta1"]
     made.pop("status")
     cluster.kubectl("create", "-f", "-", stdin=json.dumps(made))
     yield
-    cluster.kubectl("delete", "crd", f"inferenceservices.{OURS}")
+    cluster.kubectl("delete", "crd", f"splitservices.{OURS}")
 
 
 @pytest.mark.usefixtures("definition")
@@ -199,13 +176,13 @@ def test_a_definition_with_canaries_takes_our_object_whole(field, make, cluster,
     versions = [field.register("train"), field.register("train_worse")]
     plan = make(Canary(5, 100)).plan(field.serve(versions[0], versions[1], weight=5))
     (ours,) = [one for one in plan["objects"] if one["kind"] == "InferenceService"]
-    monkeypatch.setitem(PATHS, "InferenceService", f"/apis/{OURS}/v1beta1/namespaces/{{namespace}}/inferenceservices")
+    monkeypatch.setitem(PATHS, "InferenceService", f"/apis/{OURS}/v1beta1/namespaces/{{namespace}}/splitservices")
     end = time.monotonic() + PATIENCE_S
     while not can_split(asking.schema("InferenceService")):  # which is published a moment later
         assert time.monotonic() < end
         time.sleep(0.5)
     asking.apply(namespace, {**ours, "apiVersion": f"{OURS}/v1beta1"})
-    (found,) = cluster.get(f"inferenceservices.{OURS}", "-n", namespace)["items"]
+    (found,) = cluster.get(f"splitservices.{OURS}", "-n", namespace)["items"]
     assert kept(ours["spec"], found["spec"])
 
 
@@ -258,7 +235,7 @@ def where(cluster, namespace):
     (gateway,) = [one for one in cluster.get("gateways", "-A")["items"] if one["metadata"]["name"] == "taxiway"]
     url, end = f"http://{gateway['status']['addresses'][0]['value']}/predict", time.monotonic() + PATIENCE_S
     while True:
-        (found,) = cluster.get("inferenceservices", "-n", namespace)["items"]
+        (found,) = cluster.get(CRD, "-n", namespace)["items"]
         host = found.get("status", {}).get("url", "").removeprefix("http://")
         with contextlib.suppress(OSError):
             through(url, host)

@@ -21,10 +21,8 @@ from taxiway.targets.manifests import (
 
 LONGEST = 20
 """How much of a service's name is in those of its objects: KServe puts more behind it, and 63 letters is the end."""
-_FORMAT = "huggingface"
-"""The one format of which KServe knows that a model need not be downloaded for it; any other model without a
-`storageUri` is taken for one of many, and gets KServe's agent beside it. Nothing else depends on it."""
-_CONTAINER = "kserve-container"
+_FORMAT = "taxiway"
+_CONTAINER, _FETCHER = "kserve-container", "storage-initializer"
 _MODE = {"serving.kserve.io/deploymentMode": "Standard", "serving.kserve.io/autoscalerClass": "none"}
 _INSIDE = {"networking.kserve.io/visibility": "cluster-local"}
 
@@ -124,20 +122,34 @@ def routed(found: Object | None) -> dict[str, int]:
 
 def predictor(fleet: Fleet, version: int | None, name: str = "") -> Object:
     """What runs one version: never fewer replicas than there should be while they are replaced."""
-    spec = {key: value for key, value in pod(fleet, version).items() if key != "containers"}
+    spec = pod(fleet, version)
+    (container,) = spec.pop("containers")
     return {
         **({"name": name} if name else {}),
         "model": {
             "modelFormat": {"name": _FORMAT},
             "protocolVersion": "v2",
             "runtime": runtime(fleet)["metadata"]["name"],
+            "storageUri": f"{fleet.service}/versions/{version}",
             "args": ["--version", str(version)],
         },
+        "initContainers": [_fetcher(container)],
         "minReplicas": fleet.spec.replicas,
         "labels": fleet.labels(version),
         "deploymentStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
         **spec,
     }
+
+
+def _fetcher(container: Object) -> Object:
+    """What stands where KServe would put its own download of the `storageUri`, and does nothing: servers read the log.
+
+    A model must have such an address, and another one for each version: one without is taken for one of many and gets
+    KServe's agent, and the name of a predictor may only change together with it. Without a scheme every KServe takes
+    it, whatever the store is.
+    """
+    same = ("image", "resources", "securityContext")
+    return {"name": _FETCHER, "command": ["python", "-c", ""], **{key: container[key] for key in same}}
 
 
 def _inference(fleet: Fleet, name: str, body: Object, version: int | None, more: Mapping[str, str]) -> Object:

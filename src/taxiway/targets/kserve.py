@@ -11,7 +11,7 @@ from taxiway.core.specs.targets import KServeServers
 from taxiway.runners.objects import Cluster
 from taxiway.targets import inference
 from taxiway.targets.kubernetes import KubernetesPlatform
-from taxiway.targets.manifests import VERSION_LABEL, Object, versions, weights
+from taxiway.targets.manifests import Object, versions, weights
 
 _READY_S = 300.0
 _LED_S = 60.0
@@ -159,9 +159,9 @@ class KServeSplit(KServePlatform):
     def _service(self, version: int | None) -> str:
         if version is not None:
             return super()._service(version)
-        found = self._cluster.get("InferenceService", self._spec.namespace, self._fleet.name()) or {}
-        labels = found.get("spec", {}).get("predictor", {}).get("labels", {})
-        return super()._service(int(labels[VERSION_LABEL]) if VERSION_LABEL in labels else None)
+        # whoever gets most: the traffic moves before a version goes
+        shares = inference.routed(self._cluster.get("HTTPRoute", self._spec.namespace, self._fleet.name()))
+        return max(shares, key=lambda name: shares[name], default=self._fleet.name())
 
     def _await_versions(self, state: ServiceState) -> None:
         """Returns when each version that gets traffic has a replica that is ready."""
@@ -188,6 +188,8 @@ class KServeSplit(KServePlatform):
 
         A candidate without traffic must be in it, too: a KServe that does not split would give it none for ever.
         """
+        if self._cluster.get("InferenceService", self._spec.namespace, self._fleet.name()) is None:
+            return "there is no InferenceService"
         found = self._cluster.get("HTTPRoute", self._spec.namespace, self._fleet.name()) or {}
         shares, given = inference.routed(found), weights(self._fleet, state)
         for number in versions(self._fleet, state.model_copy(update={"earlier": ()})):
