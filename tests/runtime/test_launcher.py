@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -28,10 +29,11 @@ def store(tmp_path):
 
 
 @pytest.fixture
-def state(tmp_path):
-    """A state folder of the test's own."""
-    yield tmp_path / "state"
-    end_launchers(tmp_path / "state")
+def state():
+    """A state folder of the test's own, where a socket's path has room: it may have 107 bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder, "state")
+        end_launchers(Path(folder, "state"))
 
 
 def launchers(state: Path) -> list[process.Relative]:

@@ -18,6 +18,7 @@ from taxiway.core.records import dump_spec
 from taxiway.core.transitions import Rules
 from taxiway.hooks.store import Place, TaxiwayHook
 from taxiway.sensors.monitoring import DriftSensor, LabelsSensor
+from taxiway.stores.journal import Journal
 from taxiway.stores.objects import open_store
 from taxiway.triggers.monitoring import DriftTrigger, LabelsTrigger
 
@@ -103,6 +104,23 @@ def test_a_watcher_fires_for_each_step_from_now_on_and_for_none_before(sensor):
     told = asyncio.run(some(trigger, 2, lambda: happen("gggggggggb", first=2)))
     assert [(one["phase"], one["number"]) for one in told] == [("recovered", 1), ("suspected", 2)]
     assert told[0]["why"] == "2 windows in a row were good"
+
+
+def test_what_happens_while_a_watcher_looks_is_told_once(sensor, monkeypatch):
+    sensor()
+    happen("b")
+    trigger, place, tip = DriftTrigger(MODEL), Place(TaxiwayHook().place.uri), Journal.tip
+
+    def tip_before_more(journal):
+        found = tip(journal)
+        monkeypatch.setattr(Journal, "tip", tip)
+        happen("b", first=1)
+        return found
+
+    monkeypatch.setattr(Journal, "tip", tip_before_more)
+    seen, told = trigger._look(place, 0)
+    _, later = trigger._look(place, seen)
+    assert [one["phase"] for one in told + later] == ["confirmed"]
 
 
 def test_a_journal_that_cannot_be_read_is_waited_out(sensor, caplog):

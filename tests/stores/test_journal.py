@@ -94,6 +94,12 @@ def test_an_old_hint_is_followed(journal, store):
     assert journal.tip().number == 3
 
 
+def test_what_follows_an_entry_is_given_oldest_first(journal):
+    assert journal.after(0) == []
+    hours(journal, "gbb")
+    assert [[each.number for each in journal.after(seen)] for seen in range(4)] == [[1, 2, 3], [2, 3], [3], []]
+
+
 def test_a_missing_entry_is_named(journal, store):
     hours(journal, "ggg")
     store.delete(f"monitoring/flight-delay/all/journal/{2:020}.json")

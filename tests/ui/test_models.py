@@ -92,7 +92,8 @@ def test_many_models_come_in_pages(ask, store):
     assert "Page 2 of 2" in second
 
 
-HOSTILE = ('"><script>alert(1)</script>', "Ωλ\u202e模型\u0000\n", "x" * 300, "{{ 7 * 7 }}", "%2e%2e%2f..%00")
+HOSTILE = ('"><script>alert(1)</script>', "Ωλ\u202e模型\u0000\n", "x" * 300, "{{ 7654 * 7654 }}", "%2e%2e%2f..%00")
+PRODUCT = str(7654 * 7654)
 
 
 @pytest.mark.parametrize("words", HOSTILE)
@@ -103,7 +104,7 @@ def test_hostile_words_stay_text(ask, store, words):
         answer = ask(path)
         assert answer.status_code == 200
         assert "<script>alert" not in answer.text
-        assert "49" not in answer.text.replace("2026", "")
+        assert PRODUCT not in answer.text
 
 
 @pytest.mark.parametrize("words", HOSTILE)

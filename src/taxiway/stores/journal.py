@@ -93,6 +93,11 @@ class Journal:
         first = 1 if last is None else max(1, number - last + 1)
         return [self._require(each) for each in range(first, number + 1)]
 
+    def after(self, number: int) -> list[JournalEntry]:
+        """The entries behind a number, oldest first."""
+        tip = self.tip()
+        return [self._require(each) for each in range(number + 1, (tip.number if tip else 0) + 1)]
+
     def replayed(self) -> list[JournalEntry]:
         """All entries, proved: what each says follows from the one before it.
 

@@ -66,17 +66,17 @@ class DriftTrigger(BaseEventTrigger):
         """The number of the newest entry, and what happened since the one that was seen before."""
         try:
             journal = open_journal(place, self.model, self.population)
-            tip = journal.tip()
-            number = tip.number if tip else 0
             if seen is None:
+                tip = journal.tip()
                 now = tip.watched.incident if tip and self.already else None
-                return number, [_told(now, "it was so already")] if now and now.phase in self.phases else []
-            entries = journal.entries(number - seen) if number > seen else []
+                told = [_told(now, "it was so already")] if now and now.phase in self.phases else []
+                return (tip.number if tip else 0), told
+            entries = journal.after(seen)
         except TaxiwayError as error:
             _log.warning("Cannot see the journal at the moment: %s", error)
             return seen, []
-        steps = [step for entry in entries for step in entry.steps]
-        return number, [_told(step.incident, step.why) for step in steps if step.incident.phase in self.phases]
+        steps = [step for entry in entries for step in entry.steps if step.incident.phase in self.phases]
+        return entries[-1].number if entries else seen, [_told(step.incident, step.why) for step in steps]
 
 
 class LabelsTrigger(BaseTrigger):
