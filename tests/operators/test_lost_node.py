@@ -37,15 +37,29 @@ def node(cluster):
 
     class Node:
         def stop(self):
+            """Until the cluster has noticed, and sends the pods away.
+
+            Where no node is left at all it does not: then it takes itself for what is cut off. The taint is what it
+            would set if there were another one.
+            """
             os.kill(agent, signal.SIGSTOP)
+            until(lambda: not self.ready(), 120, "nobody missed the node")
+            name = self.seen()["metadata"]["name"]
+            cluster.kubectl("taint", "node", name, "node.kubernetes.io/unreachable=:NoExecute", "--overwrite")
 
         def go_on(self):
             os.kill(agent, signal.SIGCONT)
 
-        def answers(self):
+        def seen(self):
             (node,) = cluster.get("nodes")["items"]
-            ready = any(one["type"] == "Ready" and one["status"] == "True" for one in node["status"]["conditions"])
-            return ready and not node["spec"].get("taints")
+            return node
+
+        def ready(self):
+            conditions = self.seen()["status"]["conditions"]
+            return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+        def answers(self):
+            return self.ready() and not self.seen()["spec"].get("taints")
 
     found = Node()
     yield found
