@@ -99,10 +99,10 @@ def test_the_clock_of_a_job_starts_when_it_is_admitted(queued, store, workload):
     first = request("hangs", store, sign="first", deadline_s=300.0)
     holder = runner.launch(first)
     alive(first)
-    asked = request("hangs", store, key=samples.job_key(task_id="second"), sign="second", deadline_s=8.0)
+    asked = request("hangs", store, key=samples.job_key(task_id="second"), sign="second", deadline_s=20.0)
     handle = runner.launch(asked)
     waits(runner, handle)
-    time.sleep(10)
+    time.sleep(21)
     assert runner.describe(handle).state is JobState.QUEUED, "a deadline counts from the start"
     runner.cancel(holder)
     alive(asked)

@@ -1,5 +1,7 @@
 """What a platform of KServe decides, with a shelf of objects; test_kserve_contract has a real KServe."""
 
+import threading
+
 import pytest
 
 import samples
@@ -129,6 +131,21 @@ def test_what_kserve_made_is_left_to_kserve(shelf):
     made.apply(LIVE)
     made.remove()
     assert ("Service", metadata["name"]) in shelf.objects
+
+
+def test_removing_waits_for_the_replicas_that_kserve_takes_away_and_not_for_ever(shelf, monkeypatch):
+    made = platform(shelf)
+    made.apply(LIVE)
+    shelf.pod("first", "1")
+    going = threading.Timer(0.3, lambda: shelf.objects.pop(("Pod", "first")))
+    going.start()
+    made.remove()
+    assert ("Pod", "first") not in shelf.objects
+    going.join()
+    shelf.pod("stays", "1")
+    monkeypatch.setattr(kserve, "_GONE_S", 0.0)
+    with pytest.raises(BackendError, match="replicas are still there whose InferenceService is gone"):
+        made.remove()
 
 
 def test_a_version_is_asked_by_the_service_that_kserve_made_for_it(shelf):

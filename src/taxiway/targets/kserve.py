@@ -15,6 +15,7 @@ from taxiway.targets.manifests import Object, versions, weights
 
 _READY_S = 300.0
 _LED_S = 60.0
+_GONE_S = 60.0
 _PAUSE_S = 0.5
 
 
@@ -70,6 +71,25 @@ class KServePlatform(KubernetesPlatform):
                 got="none",
                 do="Install it, or use KubernetesServers.",
             )
+
+    def remove(self) -> None:
+        """Takes away everything that was made for the service, and returns when KServe has taken away its part.
+
+        Raises:
+            BackendError: the API server did not answer, or replicas were still there after a minute.
+        """
+        super().remove()
+        ends = time.monotonic() + _GONE_S
+        while left := self._pods():
+            if time.monotonic() > ends:
+                raise BackendError(
+                    "replicas are still there whose InferenceService is gone",
+                    where=self._fleet.name(),
+                    expected=f"none after {_GONE_S:g} s",
+                    got=f"{len(left)}",
+                    do="Look whether Kubernetes' garbage collector runs, and remove the service again.",
+                )
+            time.sleep(_PAUSE_S)
 
     def _backs(self, state: ServiceState) -> list[Object]:
         return inference.backs(self._fleet, state, split=self._split)
