@@ -64,9 +64,10 @@ def test_a_link_out_of_the_store_is_not_followed(tmp_path: Path, folder_store: O
     assert secret.read_text() == "secret"
 
 
-def test_a_link_in_a_circle_is_a_clear_error(tmp_path: Path, folder_store: ObjectStore) -> None:
+@pytest.mark.parametrize("target", [".", "link"], ids=["to the store", "to itself"])
+def test_a_link_in_a_circle_is_a_clear_error(tmp_path: Path, folder_store: ObjectStore, target: str) -> None:
     folder_store.create("inside", b"one")
-    (tmp_path / "store" / "link").symlink_to(tmp_path / "store")
+    (tmp_path / "store" / "link").symlink_to(target)
     with pytest.raises(SpecError, match="leads in a circle"):
         list(folder_store.list(""))
 
@@ -75,13 +76,6 @@ def test_links_that_lead_into_each_other_are_a_clear_error(tmp_path: Path, folde
     for here, there in (("a", "b"), ("b", "a")):
         folder_store.create(f"{here}/file", b"one")
         (tmp_path / "store" / here / "link").symlink_to(tmp_path / "store" / there)
-    with pytest.raises(SpecError, match="leads in a circle"):
-        list(folder_store.list(""))
-
-
-def test_a_link_to_itself_is_a_clear_error(tmp_path: Path, folder_store: ObjectStore) -> None:
-    folder_store.create("inside", b"one")
-    (tmp_path / "store" / "link").symlink_to("link")
     with pytest.raises(SpecError, match="leads in a circle"):
         list(folder_store.list(""))
 

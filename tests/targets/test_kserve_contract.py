@@ -9,16 +9,14 @@ import urllib.request
 import pytest
 
 from contract.target import PATIENCE_S, ROWS, Load, PlatformContract, predict, settled
-from runtime.serving.kit import SERVICE, Airfield
-from taxiway.core import BlueGreen, Canary, Direct, Everybody, KServeServers, Service, Tuning
+from runtime.serving.kit import SERVICE
+from taxiway.core import BlueGreen, Canary, Direct, KServeServers, Service
 from taxiway.core.errors import BackendError, SpecError
-from taxiway.runners.objects import PATHS, Cluster
-from taxiway.stores.objects import open_store
+from taxiway.runners.objects import PATHS
 from taxiway.targets.inference import can_split
 from taxiway.targets.kserve import on_kserve
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
-SECRET = "taxiway-store"
 NO_KSERVE = "The cluster has no KServe: run tests/cluster/addon-kserve."
 CRD = "inferenceservices.serving.kserve.io"
 OURS = "canary.taxiway.dev"
@@ -34,31 +32,12 @@ def crd(cluster):
 
 
 @pytest.fixture
-def field(crd, s3_for_pods, cluster, namespace, monkeypatch, tmp_path):
-    """Versions in a store of their own that pods of the namespace are let into."""
-    for name, value in s3_for_pods.environment.items():
-        monkeypatch.setenv(name, value)
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET, "namespace": namespace}}
-    cluster.kubectl("create", "-f", "-", stdin=json.dumps({**secret, "stringData": s3_for_pods.environment}))
-    return Airfield.in_store(tmp_path, open_store(f"{s3_for_pods.uri}{namespace}/"))
-
-
-@pytest.fixture
-def asking(kubeconfig):
-    pytest.importorskip("kubernetes.client", reason="Kubernetes' client is not installed: pip install kubernetes")
-    from kubernetes.config import new_client_from_config
-
-    return Cluster(lambda: new_client_from_config(kubeconfig))
-
-
-@pytest.fixture
-def make(field, namespace, asking, load_image, serve_image):
+def make(crd, field, asking, small):
     """Makes platforms in the namespace, and takes them away."""
     made = []
 
     def making(rollout=None, **changes):
-        spec = {"replicas": 1, "cpu": "50m", "memory": "600Mi", "secrets": (SECRET,), "namespace": namespace, **changes}
-        spec = KServeServers(load_image(serve_image), Everybody(), tuning=Tuning(sample=0.0, drain_s=5.0), **spec)
+        spec = KServeServers(**{**small, **changes})
         made.append(on_kserve(Service(SERVICE, rollout or BlueGreen()), spec, asking, store=field.uri))
         return made[-1]
 

@@ -7,40 +7,22 @@ import urllib.request
 import pytest
 
 from contract.target import PATIENCE_S, ROWS, Load, PlatformContract, settled
-from runtime.serving.kit import SERVICE, Airfield
-from taxiway.core import BlueGreen, Canary, Everybody, Gateway, KubernetesServers, Service, Tuning
+from runtime.serving.kit import SERVICE
+from taxiway.core import BlueGreen, Canary, Gateway, KubernetesServers, Service
 from taxiway.core.errors import BackendError, SpecError
-from taxiway.runners.objects import Cluster
-from taxiway.stores.objects import open_store
 from taxiway.targets.kubernetes import KubernetesPlatform
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
-SECRET = "taxiway-store"
 NO_GATEWAY = "The cluster has no Gateway API: run tests/cluster/addon-gateway."
 
 
 @pytest.fixture
-def field(s3_for_pods, cluster, namespace, monkeypatch, tmp_path):
-    """Versions in a store of their own that pods of the namespace are let into."""
-    for name, value in s3_for_pods.environment.items():
-        monkeypatch.setenv(name, value)
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET, "namespace": namespace}}
-    cluster.kubectl("create", "-f", "-", stdin=json.dumps({**secret, "stringData": s3_for_pods.environment}))
-    return Airfield.in_store(tmp_path, open_store(f"{s3_for_pods.uri}{namespace}/"))
-
-
-@pytest.fixture
-def make(field, namespace, kubeconfig, load_image, serve_image):
+def make(field, asking, small):
     """Makes platforms in the namespace, and takes them away."""
-    pytest.importorskip("kubernetes.client", reason="Kubernetes' client is not installed: pip install kubernetes")
-    from kubernetes.config import new_client_from_config
-
     made = []
 
     def making(rollout=None, **changes):
-        spec = {"replicas": 1, "cpu": "50m", "memory": "600Mi", "secrets": (SECRET,), "namespace": namespace, **changes}
-        spec = KubernetesServers(load_image(serve_image), Everybody(), tuning=Tuning(sample=0.0, drain_s=5.0), **spec)
-        asking = Cluster(lambda: new_client_from_config(kubeconfig))
+        spec = KubernetesServers(**{**small, **changes})
         made.append(KubernetesPlatform(Service(SERVICE, rollout or BlueGreen()), spec, asking, store=field.uri))
         return made[-1]
 

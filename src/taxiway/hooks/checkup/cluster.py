@@ -19,11 +19,15 @@ _FORBIDDEN = 403
 
 
 class Right(NamedTuple):
-    """What an account must be allowed to do: `verbs` on a `resource` of an API `group`."""
+    """What an account must be allowed to do: `verbs` on a `resource` of an API `group`.
+
+    `optional` rights are those in a group that not every cluster has; where it is absent they are not needed.
+    """
 
     group: str
     resource: str
     verbs: tuple[str, ...]
+    optional: bool = False
 
 
 LAUNCH = (
@@ -45,11 +49,10 @@ DEPLOY = (
     Right("discovery.k8s.io", "endpointslices", ("list",)),
     Right("", "pods/proxy", ("get",)),
     Right("", "services/proxy", ("get", "create")),
+    Right("serving.kserve.io", "inferenceservices", _READ, optional=True),
+    Right("serving.kserve.io", "servingruntimes", _APPLIED, optional=True),
 )
 """What deploying services takes, gateways apart."""
-_KSERVE = "serving.kserve.io"
-KSERVE = (Right(_KSERVE, "inferenceservices", _READ), Right(_KSERVE, "servingruntimes", _APPLIED))
-"""What it takes besides on KServe."""
 
 
 def connected(
@@ -92,7 +95,7 @@ def cluster(
     Args:
         connect: gives the client, with this account's rights.
         namespace: where jobs or services run.
-        rights: what the account must be allowed to do there; besides `DEPLOY`, where the cluster has KServe, `KSERVE`.
+        rights: what the account must be allowed to do there.
         gpus: names of the resources that jobs ask for, such as `nvidia.com/gpu`.
         clock: this machine's.
     """
@@ -103,9 +106,10 @@ def cluster(
     try:
         client = connect()
         yield from _clock(client, clock)
-        besides = KSERVE if rights is DEPLOY and _has(client, _KSERVE) else ()
-        for right in (*rights, *besides):
-            yield _right(client, namespace, right)
+        served = _groups(client) if any(right.optional for right in rights) else frozenset()
+        for right in rights:
+            if not right.optional or right.group in served:
+                yield _right(client, namespace, right)
         for resource in gpus:
             yield _gpu(client, resource)
     except (ApiException, HTTPError, OSError, ConfigException) as error:
@@ -126,11 +130,11 @@ def _clock(client: "ApiClient", clock: Callable[[], float]) -> Iterator[Finding]
         yield skew("the cluster", parsedate_to_datetime(date).timestamp(), (began, clock()))
 
 
-def _has(client: "ApiClient", group: str) -> bool:
+def _groups(client: "ApiClient") -> frozenset[str]:
+    """The API groups that the cluster serves."""
     from kubernetes.client import ApisApi
 
-    groups = ApisApi(client).get_api_versions(_request_timeout=_PATIENCE_S).groups
-    return any(one.name == group for one in groups)
+    return frozenset(one.name for one in ApisApi(client).get_api_versions(_request_timeout=_PATIENCE_S).groups)
 
 
 def _right(client: "ApiClient", namespace: str, right: Right) -> Finding:
