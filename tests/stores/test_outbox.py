@@ -56,6 +56,15 @@ def test_the_same_thread_at_two_addresses_is_two_conversations(outbox):
     assert len(outbox.waiting()) == 2
 
 
+def test_all_letters_of_all_conversations_are_found_whatever_became_of_them(outbox):
+    assert outbox.conversations() == []
+    assert outbox.letters(NAME) == ()
+    sent = tuple(outbox.queue(samples.notice(state=state), SLACK, now=0.0) for state in ("a", "b"))
+    outbox.settle(NAME, [1, 2], upto=2, now=1.0)
+    assert outbox.conversations() == [NAME]
+    assert outbox.letters(NAME) == sent
+
+
 def test_only_what_is_not_told_is_read_and_the_newest_letter(outbox):
     for _ in range(5):
         outbox.queue(samples.notice(), SLACK, now=0.0)

@@ -92,6 +92,18 @@ class Outbox:
                 found.setdefault(slip[1], []).append(int(slip[2]))
         return {name: tuple(numbers) for name, numbers in found.items()}
 
+    def conversations(self) -> list[str]:
+        """The names of all conversations, ordered."""
+        return self._store.folders("notices/")
+
+    def letters(self, name: str) -> tuple[Letter, ...]:
+        """All letters of a conversation, oldest first.
+
+        Raises:
+            IntegrityError: one is broken.
+        """
+        return tuple(self._letters(name, self._found(name).letters))
+
     def standing(self, name: str) -> Standing | None:
         """How far a conversation has come; None when it has no letter.
 

@@ -109,12 +109,7 @@ class KServePlatform(KubernetesPlatform):
 class KServeSplit(KServePlatform):
     """Keeps one InferenceService of all versions, whose `spec.canary` says how KServe's route splits the traffic.
 
-    Args:
-        service: the recipe's service.
-        spec: where it runs.
-        cluster: whoever may make its objects.
-        store: URI of the store that the replicas read.
-        options: what opens it here, in obstore's names; replicas are told what of it is not secret.
+    Its arguments are those of `KServePlatform`.
     """
 
     _split = True

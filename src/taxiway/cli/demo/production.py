@@ -1,7 +1,6 @@
 """What production has come to: the journal of incidents, and what people were told, as they lie in the store."""
 
 import dataclasses
-import json
 from typing import TYPE_CHECKING
 
 from taxiway.cli.demo.home import Home
@@ -68,11 +67,8 @@ def watched(home: Home, looks: list[Look], retraining: Told | None) -> Watched:
 
 def _threads(store: "ObjectStore") -> list[list[Notice]]:
     """The notices of each thread about an incident, in order."""
-    from taxiway.core.delivery import Letter
+    from taxiway.stores.outbox import Outbox
 
-    found: dict[str, list[Notice]] = {}
-    for info in store.list("notices/"):
-        if "/letters/" in info.path:
-            notice = Letter.load(json.loads(store.get(info.path))).notice
-            found.setdefault(notice.thread, []).append(notice)
-    return [found[thread] for thread in sorted(found) if thread.startswith("incident/")]
+    outbox = Outbox(store)
+    threads = ([letter.notice for letter in outbox.letters(name)] for name in outbox.conversations())
+    return [notices for notices in threads if notices and notices[0].thread.startswith("incident/")]
