@@ -1,6 +1,7 @@
 """What the demo asks Airflow over its REST API."""
 
 import time
+import uuid
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     import httpx
 
 ENDED = frozenset({"success", "failed"})
+_TROUBLED_S = 30.0
+"""How long a request is repeated that Airflow could not serve: its SQLite lets one write at a time."""
+_CONFLICT, _MISSING = 409, 404
 TASK_ENDED = ENDED | {"skipped", "upstream_failed", "removed"}
 
 
@@ -47,12 +51,19 @@ class Api:
             self._until(partial(self._exists, dag_id), within_s, f"DAG {dag_id!r} was not read")
 
     def trigger(self, dag_id: str, note: str, interval: tuple[str, str] | None = None) -> str:
-        """Starts a run, of a stretch of time where one is given, and gives its id."""
-        body: dict[str, Any] = {"logical_date": None, "note": note}
+        """Starts a run, of a stretch of time where one is given, and gives its id.
+
+        It has its id from here, so that a request that is repeated starts no second one.
+        """
+        run_id = f"demo__{uuid.uuid4().hex}"
+        body: dict[str, Any] = {"dag_run_id": run_id, "logical_date": None, "note": note}
         if interval:
             start, end = interval
             body |= {"logical_date": start, "data_interval_start": start, "data_interval_end": end}
-        return str(self._ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)["dag_run_id"])
+        answer = self._send("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)
+        if answer.status_code != _CONFLICT:
+            _checked(answer)
+        return run_id
 
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
         """All runs, the newest first."""
@@ -74,7 +85,7 @@ class Api:
         """What a task left; None when it left nothing."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}?stringify=false"
         answer = self._send("GET", path)
-        if answer.status_code == 404:  # noqa: PLR2004
+        if answer.status_code == _MISSING:
             return None
         value = _checked(answer)["value"]
         return dict(value) if isinstance(value, dict) else None
@@ -117,9 +128,16 @@ class Api:
 
     def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> "httpx.Response":
         if "Authorization" not in self._client.headers:
-            token = _checked(self._client.get("/auth/token"))["access_token"]
+            token = _checked(self._repeated("GET", "/auth/token", None))["access_token"]
             self._client.headers["Authorization"] = f"Bearer {token}"
-        return self._client.request(method, path, json=body)
+        return self._repeated(method, path, body)
+
+    def _repeated(self, method: str, path: str, body: dict[str, Any] | None) -> "httpx.Response":
+        ends_at = time.monotonic() + _TROUBLED_S
+        while (answer := self._client.request(method, path, json=body)).is_server_error and time.monotonic() < ends_at:
+            self._alive()
+            time.sleep(0.3)
+        return answer
 
 
 def _said(entry: Any) -> list[str]:
