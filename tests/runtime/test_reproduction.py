@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -76,7 +77,9 @@ def original(tmp_path_factory):
 
 
 def python(*words):
-    subprocess.run([sys.executable, *words], check=True, timeout=250)
+    """A process that leaves its bytecode beside the code, as most do."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run([sys.executable, *words], env=environment, check=True, timeout=250)
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ from typing import Any
 from taxiway.core.training import Environment
 
 _GIT_S = 10.0
+_NO_BYTECODE = ":(exclude)*__pycache__*"
+"""What Python leaves beside the code when the function is imported is no change of it."""
 _TOP = re.compile(r"^([A-Za-z_]\w*)(?:/|\.py,)", re.MULTILINE)
 _TORCH = re.compile(r"^\s*(?:from|import) +(?:torch|lightning|pytorch_lightning|transformers)\b", re.MULTILINE)
 _SEEDS = 2**32
@@ -98,7 +100,7 @@ def _commit(folder: Path) -> str | None:
     commit = _git(folder, "rev-parse", "HEAD")
     if not commit:
         return None
-    return f"{commit}+dirty" if _git(folder, "status", "--porcelain", "--", ".") else commit
+    return f"{commit}+dirty" if _git(folder, "status", "--porcelain", "--", ".", _NO_BYTECODE) else commit
 
 
 def _git(folder: Path, *arguments: str) -> str:
