@@ -1,5 +1,6 @@
 """What every store must do: subclass `StoreContract` where tests run, with a fixture `store`."""
 
+import random
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -45,6 +46,12 @@ class StoreContract:
         with ThreadPoolExecutor(8) as pool:
             made = list(pool.map(write, range(8)))
         assert [str(number).encode() for number, own in enumerate(made) if own] == [store.get("a/b/c")]
+
+    def test_a_write_leaves_the_random_numbers_of_the_user_as_they_were(self, store: ObjectStore) -> None:
+        before = random.getstate()
+        store.create("a", b"one")
+        store.replace("a", b"two")
+        assert random.getstate() == before
 
     def test_a_file_is_created_like_bytes(self, store: ObjectStore, tmp_path: Path) -> None:
         file = tmp_path / "file"

@@ -168,6 +168,34 @@ def test_a_writer_that_is_killed_leaves_whole_objects_or_none(tmp_path: Path) ->
             assert len(set(store.get(info.path))) == 1
 
 
+SEEDED = """
+import random, sys, time
+from taxiway.stores.objects import open_store
+store = open_store(sys.argv[1])
+print("ready", flush=True)
+began = float(sys.stdin.readline())
+for number in range(100):
+    random.seed(number)
+    time.sleep(max(0, began + number / 100 - time.time()))
+    store.create(str(number), bytes(1_000_000))
+"""
+
+
+def test_writers_that_begin_from_one_seed_do_not_meet(folder_store: ObjectStore) -> None:
+    command = [sys.executable, "-c", SEEDED, folder_store.uri]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    writers = [subprocess.Popen(command, text=True, **pipes) for _ in range(2)]
+    for writer in writers:
+        assert writer.stdout
+        writer.stdout.readline()
+    for writer in writers:
+        assert writer.stdin
+        writer.stdin.write(f"{time.time() + 0.2}\n")
+        writer.stdin.flush()
+    said = [writer.communicate() for writer in writers]
+    assert [writer.returncode for writer in writers] == [0, 0], said
+
+
 @pytest.mark.parametrize(
     ("uri", "sentence"),
     [

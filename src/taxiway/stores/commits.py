@@ -4,7 +4,6 @@ Else read and decide again. So any number of writers, killed anywhere, see one h
 at all.
 """
 
-import random
 import time
 import uuid
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from typing import TypeVar
 from taxiway.core.errors import DeadlineExceeded
 from taxiway.core.registry import Author, Commit, Point, Register, Yank, advance
 from taxiway.core.serving import Serve
+from taxiway.stores.chance import CHANCE
 from taxiway.stores.log import Log, Tip
 from taxiway.stores.objects import ObjectStore
 
@@ -56,7 +56,7 @@ def write_commit(
                 do="Try again when fewer write at once.",
             )
         pause_s = (ended - began) * 2 ** min(losses, 4)
-        time.sleep(random.uniform(0, min(pause_s, _LONGEST_PAUSE_S)))  # noqa: S311 - jitter
+        time.sleep(CHANCE.uniform(0, min(pause_s, _LONGEST_PAUSE_S)))
 
 
 def now() -> str:

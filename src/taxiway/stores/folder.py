@@ -7,7 +7,6 @@ killed writer leaves behind is never seen.
 import errno
 import fcntl
 import os
-import random
 import shutil
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from taxiway.stores.chance import CHANCE
 from taxiway.stores.paths import is_staged, require_inside, require_printable
 
 
@@ -119,7 +119,7 @@ def turn(file: Path, patience_s: float) -> Iterator[None]:
         return
     with lock:
         while not _locked(lock.fileno()) and time.monotonic() < deadline:
-            time.sleep(random.uniform(0.0005, 0.002))  # noqa: S311 - jitter
+            time.sleep(CHANCE.uniform(0.0005, 0.002))
         yield
 
 
@@ -161,7 +161,7 @@ def _locked(handle: int) -> bool:
 
 
 def _stage(file: Path, data: bytes | Path) -> Path:
-    staged = Path(f"{file}#{random.getrandbits(62)}")
+    staged = Path(f"{file}#{CHANCE.getrandbits(62)}")
     try:
         _write(staged, data)
     except FileNotFoundError:

@@ -6,7 +6,6 @@ be lost. An event has a key and is in the
 journal once, however often it is told: so a task that was killed after it wrote finds its own entry.
 """
 
-import random
 import time
 import uuid
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from taxiway.core.incidents import Event, JournalEntry, Watched
 from taxiway.core.names import check_name
 from taxiway.core.transitions import Rules, advance
 from taxiway.core.windows import iso, moment
+from taxiway.stores.chance import CHANCE
 from taxiway.stores.entries import decode, encode
 from taxiway.stores.heads import head_path
 from taxiway.stores.objects import ObjectStore
@@ -70,7 +70,7 @@ class Journal:
                     expected=f"a turn within {self._deadline_s:g} s",
                     do="Try again when fewer write at once.",
                 )
-            time.sleep(random.uniform(0, min(0.01 * 2**losses, _LONGEST_PAUSE_S)))  # noqa: S311 - jitter
+            time.sleep(CHANCE.uniform(0, min(0.01 * 2**losses, _LONGEST_PAUSE_S)))
 
     def tip(self) -> JournalEntry | None:
         """The newest entry; none while there is none."""

@@ -6,7 +6,6 @@ caches, which may be lost. Both are atomic: a reader sees the whole object or no
 
 import builtins
 import os
-import random
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,6 +19,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from taxiway.core.errors import BackendError, SpecError
 from taxiway.stores import folder
 from taxiway.stores.backends import Backend, connect
+from taxiway.stores.chance import CHANCE
 from taxiway.stores.faults import ConnectionLost, NotFound, translate, translated
 from taxiway.stores.paths import check_path, require_inside
 
@@ -128,7 +128,7 @@ class ObjectStore:
                     where=self.uri + path,
                     do="Try again.",
                 )
-            time.sleep(random.uniform(0, pause_s))  # noqa: S311 - jitter
+            time.sleep(CHANCE.uniform(0, pause_s))
             pause_s = min(2 * pause_s, 1.0)
 
     def replace(self, path: str, data: bytes) -> None:
