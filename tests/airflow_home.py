@@ -94,8 +94,11 @@ class Outlets(dict):
         return self[asset]
 
 
-def context(operator, run_id: str = "manual__1", *, tries_granted: int | None = None, run_type: str = "manual"):
-    """The part of a task's context that operators read, for a call of `execute` without a task process."""
+def context(operator, run_id: str = "manual__1", *, tries_granted: int | None = None, run_type: str = "manual", **told):
+    """The part of a task's context that operators read, for a call of `execute` without a task process.
+
+    `told` are facts about the task instance, instead of those of a first try that a person has failed meanwhile.
+    """
     pushed: dict[str, object] = {}
     ti = SimpleNamespace(
         dag_id=operator.dag_id,
@@ -106,7 +109,12 @@ def context(operator, run_id: str = "manual__1", *, tries_granted: int | None = 
         task=operator,
         xcom_push=pushed.__setitem__,
         pushed=pushed,
-        state="running",
+        **{
+            "state": "running",
+            "try_number": 1,
+            "get_task_states": lambda *_, **__: {run_id: {operator.task_id: "failed"}},
+            **told,
+        },
     )
     dag_run = SimpleNamespace(run_type=run_type, run_id=run_id)
     return {"ti": ti, "dag": operator.dag, "dag_run": dag_run, "outlet_events": Outlets(), "params": {}}

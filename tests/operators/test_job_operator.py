@@ -125,6 +125,40 @@ def test_a_task_that_is_told_to_stop_cancels_its_job_and_does_not_end_in_success
     assert starts(tmp_path) == 2
 
 
+def api_server_is_away(*_, **__):
+    raise ConnectionError("no route to the API server")
+
+
+def states_of(state):
+    return lambda *_, **__: {"manual__1": {"train": state}}
+
+
+@pytest.mark.parametrize("asked", [states_of("running"), states_of("up_for_retry"), api_server_is_away])
+def test_a_task_that_airflow_took_for_dead_leaves_its_job_to_the_next_try(make, tmp_path, asked):
+    (tmp_path / "hold").touch()
+    train = make()
+    worker = in_a_process(train, airflow_home.context(train, get_task_states=asked))
+    until(lambda: starts(tmp_path) == 1)
+    os.kill(worker, signal.SIGTERM)
+    assert ended(worker) == 3
+    (tmp_path / "hold").unlink()
+    assert TrainingRun.load(train.execute(airflow_home.context(train, try_number=2))).model.name == "m"
+    assert starts(tmp_path) == 1
+
+
+@pytest.mark.parametrize("told", [{"get_task_states": states_of("restarting")}, {"try_number": 2}])
+def test_a_job_for_which_nobody_will_come_is_cancelled(make, tmp_path, told):
+    (tmp_path / "hold").touch()
+    train = make()
+    context = airflow_home.context(train, **{"get_task_states": states_of("running"), **told})
+    worker = in_a_process(train, context)
+    until(lambda: starts(tmp_path) == 1)
+    os.kill(worker, signal.SIGTERM)
+    assert ended(worker) == 3
+    result = TaxiwayHook().access(LocalJob()).desk().mailbox.result(job_key(context))
+    assert result.failure.cause is Cause.CANCELLED
+
+
 def test_a_person_who_clears_the_task_gets_a_new_job(make, tmp_path):
     train = make()
     first = train.execute(airflow_home.context(train))

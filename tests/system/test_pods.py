@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -150,11 +151,12 @@ def processes(running, name):
     return [one for one in family if name in " ".join(one.cmdline())]
 
 
-def test_a_killed_task_process_costs_no_second_pod(running, hold):
-    held = hold("waits-task")
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "told"])
+def test_a_task_process_that_ends_costs_no_second_pod(running, hold, how):
+    held = hold(f"waits-{how.name.lower()}")
     told = running.call("GET", held.train).json()["id"]
     (task,) = until(lambda: processes(running, f"airflow worker -- {told}"), 60, "no process of the task is seen")
-    task.kill()
+    task.send_signal(how)
     until(lambda: running.call("GET", held.train).json()["try_number"] == 2, 120, "it was not tried again")
     held.finishes()
 

@@ -2,8 +2,9 @@
 
 import abc
 import dataclasses
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from airflow.sdk import BaseOperator, conf
@@ -15,6 +16,10 @@ from taxiway.hooks import DEFAULT_CONN_ID
 from taxiway.hooks.faults import Interrupted, in_airflows_words
 
 S = TypeVar("S", bound=Any)
+T = TypeVar("T")
+_log = logging.getLogger("airflow.task.taxiway")
+_HAS_TRIES = frozenset({"running", "deferred", "up_for_retry", "scheduled", "queued"})
+"""States of a task that will be tried again, or is: nobody failed it, and nobody cleared it."""
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -113,7 +118,8 @@ class JobOperator(Stored, BaseOperator):
     """A stage that runs as a job: finds its result, adopts it while it runs, or starts it; then waits by the clock.
 
     Whichever way it goes (at once, waiting in the worker, deferred), the same record comes back. A task that dies
-    leaves its job running, and the retry adopts it; a task that is told to stop cancels it and never ends in success.
+    leaves its job running, and the retry adopts it. A task that is told to stop cancels it, unless another try has the
+    job by now, or will have; it never ends in success.
 
     :param taxiway_conn_id: id of the store's connection. (templated)
     :param deferrable: wait in the triggerer instead of the worker.
@@ -179,7 +185,7 @@ class JobOperator(Stored, BaseOperator):
         """Breaks off the waiting, which then cancels the job. A signal handler does no more than that."""
         self._told_to_stop = True
         if self._waiting:
-            raise Interrupted("the task was told to stop, so its job is cancelled")
+            raise Interrupted("the task was told to stop")
 
     def _start(self, access: "Access", key: "JobKey", context: "Context", *, grown: bool) -> "Watch":
         from taxiway.core.jobs import JobRequest
@@ -211,23 +217,32 @@ class JobOperator(Stored, BaseOperator):
         self.defer(trigger=trigger, method_name="execute_complete")
 
     def _wait(self, watch: "Watch", context: "Context") -> "JobResult":
-        self._waiting, waited_for = True, ""
+        waited_for = ""
         try:
-            if self._told_to_stop:
-                self.on_kill()
-            while (result := watch.look()) is None:
+            while (result := self._breakable(watch.look)) is None:
                 self._print(watch.said())
                 if watch.waiting_for != waited_for:
                     waited_for = watch.waiting_for
                     _remember(context, waiting_for=waited_for)
-                time.sleep(watch.pause_s())
-        except (Interrupted, AirflowTaskTimeout, KeyboardInterrupt):
-            self._waiting = False
-            watch.cancel("the task was told to stop")
+                self._breakable(lambda: time.sleep(watch.pause_s()))
+        except (Interrupted, AirflowTaskTimeout, KeyboardInterrupt) as why:
+            if isinstance(why, Interrupted) and _is_tried_again(context):
+                self.log.warning("The task was told to stop; its job goes on, for the next try of the task")
+            else:
+                watch.cancel("the task was told to stop")
             raise
-        self._waiting = False
         self._print(watch.rest())
         return result
+
+    def _breakable(self, step: Callable[[], T]) -> T:
+        """Does a step of the waiting, in which `on_kill` may break in; never amid a talk with Airflow."""
+        self._waiting = True
+        try:
+            if self._told_to_stop:
+                self.on_kill()
+            return step()
+        finally:
+            self._waiting = False
 
     def _print(self, text: str) -> None:
         for line in text.splitlines():
@@ -241,6 +256,23 @@ class JobOperator(Stored, BaseOperator):
         memory = result.peak_memory_bytes / 1024**2
         self.log.info("Job %s took %.1f s of CPU and %.0f MiB", result.key.slug, result.cpu_s, memory)
         return self.finish(context, record)
+
+
+def _is_tried_again(context: "Context") -> bool:
+    """Whether another try of this task waits for its job by now, or will.
+
+    So it is when Airflow took this one for dead, as after an outage of the API server, or when its worker is sent away;
+    not when a person failed or cleared the task, nor in its last try. While nobody can be asked, it is.
+    """
+    ti = context["ti"]
+    if ti.try_number > ti.max_tries:
+        return False
+    try:
+        told = ti.get_task_states(ti.dag_id, ti.map_index, [ti.task_id], run_ids=[ti.run_id])
+    except Exception as error:  # noqa: BLE001 - Airflow's client has errors of its own for each way to be away
+        _log.warning("Airflow does not say what became of the task: %s", error)
+        return True
+    return any(state in _HAS_TRIES for tasks in told.values() for state in tasks.values())
 
 
 def _size(access: "Access | None") -> str:

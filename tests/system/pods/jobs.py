@@ -21,7 +21,7 @@ ROWS = Dataset("rows", uri=f"{STORE}rows/", checks="operators.schema:Rows")
 MEASURED = Evaluation(target="late", metrics=("roc_auc",), on=Holdout(0.2, by="id"), min_slice_rows=10)
 FLIGHTS = Dataset("flights", uri=f"{STORE}flights/", checks="flight_delay.checks:Flights")
 
-CASES = ("task", "worker", "scheduler", "api-server", "triggerer", "failed", "cleared", "times-out")
+CASES = ("sigkill", "sigterm", "worker", "scheduler", "api-server", "triggerer", "failed", "cleared", "times-out")
 AT_ONCE = ("first", "second", "third", "fourth")
 
 for name, deferrable, cases in (("waits", False, CASES), ("defers", True, CASES + AT_ONCE)):
