@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from taxiway.runtime.environment import environment
+from taxiway.runtime.environment import environment, own_version
 
 
 def git(folder, *words):
@@ -43,3 +43,9 @@ def test_code_that_nobody_committed_is_said_to_be_changed(package, file):
     train = importlib.import_module("committed_delays").train
     (package / file).write_text("# changed\n")
     assert environment(train).code == f"{git(package, 'rev-parse', 'HEAD')}+dirty"
+
+
+def test_a_checkout_that_was_never_installed_has_no_version(monkeypatch):
+    assert own_version()
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if "site-packages" not in path])
+    assert own_version() is None

@@ -11,6 +11,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,14 @@ def environment(function: Callable[..., Any]) -> Environment:
         code=_commit(source.parent) if source else None,
         source=f"sha256:{hashlib.sha256(source.read_bytes()).hexdigest()}" if source else None,
     )
+
+
+def own_version() -> str | None:
+    """Taxiway's own version; None for a checkout on the path that was never installed."""
+    try:
+        return metadata.version("taxiway")
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def imports_torch(function: Callable[..., Any]) -> bool:

@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from taxiway.core.errors import BackendError, SpecError, TaxiwayError
 from taxiway.core.jobs import Cause, Failure
 from taxiway.core.names import digest_of
 from taxiway.runtime import process
+from taxiway.runtime.environment import own_version
 from taxiway.runtime.folder import private
 from taxiway.runtime.launcher import PROCESS, SOCKET
 from taxiway.runtime.worker import Order
@@ -195,10 +195,11 @@ def _broken(python: str, done: "subprocess.CompletedProcess[bytes]") -> TaxiwayE
     said = done.stderr.decode(errors="replace").strip()
     where = f"LocalJob(python={python!r})"
     if "No module named taxiway" in said or "No module named 'taxiway" in said:
+        same = f"=={own}" if (own := own_version()) else ""
         return SpecError(
             "this interpreter has no taxiway",
             where=where,
-            do=f"Run: {python} -m pip install 'taxiway[data,sklearn]=={version('taxiway')}'",
+            do=f"Run: {python} -m pip install 'taxiway[data,sklearn]{same}'",
         )
     return BackendError(
         "a process of the runtime ended at its start",

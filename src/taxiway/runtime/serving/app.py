@@ -1,10 +1,9 @@
 """The application: everything that is asked seldom, and the OpenAPI page that describes all of it."""
 
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as version_of
 from typing import TYPE_CHECKING, Any
 
 from taxiway.core.traffic import Slot as Place
+from taxiway.runtime.environment import own_version
 from taxiway.runtime.serving import metrics
 from taxiway.runtime.serving.fleet import Fleet
 from taxiway.runtime.serving.frames import refusal
@@ -73,20 +72,13 @@ class Facts:
         return [one for one in found if one["state"] == "READY" or not only_ready]
 
 
-def _version() -> str:
-    try:
-        return version_of("taxiway")
-    except PackageNotFoundError:  # a checkout on the path, never installed
-        return "unknown"
-
-
 def build(facts: Facts, fleet: Fleet, collector: metrics.Collector) -> "FastAPI":
     """The FastAPI application of a server."""
     from fastapi import FastAPI
 
     app = FastAPI(
         title=f"Taxiway service {facts.service}",
-        version=_version(),
+        version=own_version() or "unknown",
         description="Open Inference Protocol v2, and `POST /predict` with named columns.",
     )
     _refusals(app)
@@ -139,7 +131,11 @@ def _models(app: "FastAPI", facts: Facts) -> None:
 
     @app.get("/v2", tags=["server"], summary="What this server is")
     async def server() -> dict[str, Any]:
-        return {"name": "taxiway", "version": _version(), "extensions": ["binary_tensor_data", "model_repository"]}
+        return {
+            "name": "taxiway",
+            "version": own_version() or "unknown",
+            "extensions": ["binary_tensor_data", "model_repository"],
+        }
 
     @app.get("/v2/models/{model}", tags=["models"], summary="What a model reads and gives", responses={404: {}})
     async def metadata(model: str) -> dict[str, Any]:
