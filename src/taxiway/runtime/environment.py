@@ -11,7 +11,6 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +38,8 @@ def environment(function: Callable[..., Any]) -> Environment:
 
 def own_version() -> str | None:
     """Taxiway's own version; None for a checkout on the path that was never installed."""
+    from importlib import metadata
+
     try:
         return metadata.version("taxiway")
     except metadata.PackageNotFoundError:
