@@ -202,7 +202,7 @@ def test_marking_a_task_failed_ends_its_pod_within_fifteen_seconds(running, hold
     pods = held.pods()
     assert len(pods) == 1
     assert running.call("PATCH", held.train, {"new_state": "failed"}).is_success
-    held.gone(pods, 25)  # the ten seconds in which a task hears of it are Airflow's own
+    held.gone(pods)
     key = JobKey(dag_id=held.dag, run_id=held.run, task_id="candidate.train")
     with storage.here():
         result = until(lambda: Mailbox(open_store(f"{storage.uri}store/")).result(key), 30, "there is no result")
@@ -214,13 +214,13 @@ def test_a_task_that_times_out_ends_its_pod_within_fifteen_seconds(running, hold
     held = hold(f"{model}-times-out")
     pods = held.pods()
     until(lambda: held.state() == "failed" or not held.pods(), 120, "it did not time out")
-    held.gone(pods, 15)
+    held.gone(pods)
     assert running.finish(held.dag, held.run, 120) == "failed"
     assert len(held.starts()) == 1
 
 
 @pytest.mark.parametrize("model", ["waits", "defers"])
-def test_clearing_a_task_ends_its_pod_and_starts_another(running, hold, model):
+def test_clearing_a_task_ends_its_pod_within_fifteen_seconds_and_starts_another(running, hold, model):
     held = hold(f"{model}-cleared")
     if model == "defers":
         until(lambda: running.call("GET", held.train).json()["triggerer_job"], 60, "no triggerer took it")
@@ -229,7 +229,7 @@ def test_clearing_a_task_ends_its_pod_and_starts_another(running, hold, model):
     body = {"dry_run": False, "task_ids": ["candidate.train"], "dag_run_id": held.run, "only_failed": False}
     body["only_running"] = False
     assert running.call("POST", f"/api/v2/dags/{held.dag}/clearTaskInstances", body).is_success
-    held.gone(pods, 40)
+    held.gone(pods)
     until(lambda: len(held.starts()) == 2, 120, "it did not start again")
     held.go()
     assert running.finish(held.dag, held.run, 300) == "success"
