@@ -5,6 +5,7 @@ import dataclasses
 import json
 import secrets
 import time
+import urllib.parse
 from collections.abc import Iterator
 
 import yaml
@@ -69,6 +70,13 @@ class Site:
         return {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
 
 
+def way_to(storage: ObjectStorage) -> list[dict]:
+    """Egress rules that let pods reach a store, and nothing else."""
+    place = urllib.parse.urlsplit(storage.endpoint)
+    to = [{"ipBlock": {"cidr": f"{place.hostname}/32"}}]
+    return [{"to": to, "ports": [{"protocol": "TCP", "port": place.port}]}]
+
+
 def give_secret(cluster: Cluster, namespace: str, storage: ObjectStorage) -> None:
     """Puts what opens the store into a namespace."""
     secret = {"metadata": {"name": "taxiway-store"}, "stringData": storage.environment}
@@ -104,6 +112,10 @@ def new_site(cluster: Cluster, helm: charts.Helm, storage: ObjectStorage, image:
             "check.gpu": "nvidia.com/gpu",
         }
         words = tuple(word for key, value in values.items() for word in ("--set", f"{key}={value}"))
+        way = json.dumps(way_to(storage))
+        words += tuple(
+            word for part in ("training", "serving") for word in ("--set-json", f"{part}.networkPolicy.egress={way}")
+        )
         ours = dataclasses.replace(helm, kubeconfig=cluster.kubeconfig)
         try:
             yield Site(cluster, ours, namespace, release, words)

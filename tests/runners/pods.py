@@ -1,5 +1,6 @@
 """Jobs in pods of a real cluster: what their tests have in common."""
 
+import functools
 import json
 
 import pytest
@@ -8,7 +9,7 @@ from taxiway.core.specs.jobs import KubernetesJob
 from taxiway.runners.kubernetes import KubernetesRunner
 from taxiway.runners.objects import Cluster
 
-__all__ = ["make", "pod_image", "runner", "store"]
+__all__ = ["make", "pod_image", "runner", "runner_in", "store"]
 
 SECRET = "taxiway-store"
 
@@ -34,9 +35,8 @@ def store(s3_for_pods, cluster, namespace, monkeypatch):
     return f"{s3_for_pods.uri}{namespace}/"
 
 
-@pytest.fixture
-def make(kubeconfig, namespace, store, pod_image):
-    """Makes a runner of the namespace."""
+def runner_in(kubeconfig, namespace, store, image, **changed) -> KubernetesRunner:
+    """A runner of a namespace that has the store's Secret."""
 
     def connect():
         from kubernetes import client, config
@@ -45,11 +45,14 @@ def make(kubeconfig, namespace, store, pod_image):
         config.load_kube_config(kubeconfig, client_configuration=settings)
         return client.ApiClient(settings)
 
-    def making(**changed) -> KubernetesRunner:
-        given = {"image": pod_image, "namespace": namespace, "secrets": (SECRET,), "grace_s": 2.0, "shm": "16Mi"}
-        return KubernetesRunner(KubernetesJob(**{**given, **changed}), Cluster(connect), store=store)
+    given = {"image": image, "namespace": namespace, "secrets": (SECRET,), "grace_s": 2.0, "shm": "16Mi"}
+    return KubernetesRunner(KubernetesJob(**{**given, **changed}), Cluster(connect), store=store)
 
-    return making
+
+@pytest.fixture
+def make(kubeconfig, namespace, store, pod_image):
+    """Makes a runner of the namespace."""
+    return functools.partial(runner_in, kubeconfig, namespace, store, pod_image)
 
 
 @pytest.fixture
