@@ -70,11 +70,13 @@ class Site:
         return {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
 
 
-def way_to(storage: ObjectStorage) -> list[dict]:
-    """Egress rules that let pods reach a store, and nothing else."""
+def way_to(storage: ObjectStorage) -> tuple[str, ...]:
+    """Words for Helm: the pods of both namespaces reach the store, and name servers, and nothing else."""
     place = urllib.parse.urlsplit(storage.endpoint)
     to = [{"ipBlock": {"cidr": f"{place.hostname}/32"}}]
-    return [{"to": to, "ports": [{"protocol": "TCP", "port": place.port}]}]
+    rules = json.dumps([{"to": to, "ports": [{"protocol": "TCP", "port": place.port}]}])
+    values = (f"{part}.networkPolicy.egress={rules}" for part in ("training", "serving"))
+    return tuple(word for value in values for word in ("--set-json", value))
 
 
 def give_secret(cluster: Cluster, namespace: str, storage: ObjectStorage) -> None:
@@ -111,11 +113,7 @@ def new_site(cluster: Cluster, helm: charts.Helm, storage: ObjectStorage, image:
             "check.image": image,
             "check.gpu": "nvidia.com/gpu",
         }
-        words = tuple(word for key, value in values.items() for word in ("--set", f"{key}={value}"))
-        way = json.dumps(way_to(storage))
-        words += tuple(
-            word for part in ("training", "serving") for word in ("--set-json", f"{part}.networkPolicy.egress={way}")
-        )
+        words = tuple(word for key, value in values.items() for word in ("--set", f"{key}={value}")) + way_to(storage)
         ours = dataclasses.replace(helm, kubeconfig=cluster.kubeconfig)
         try:
             yield Site(cluster, ours, namespace, release, words)

@@ -169,6 +169,17 @@ def test_both_namespaces_deny_all_traffic_that_is_not_named(helm):
     ]
 
 
+def test_another_way_to_the_store_is_said_as_the_docs_say(helm, tmp_path):
+    page = (charts.CHART.parents[1] / "docs" / "how-to" / "helm-airflow.md").read_text()
+    (told,) = (text for text in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "networkPolicy" in text)
+    values = tmp_path / "values.yaml"
+    values.write_text(told)
+    policies = of(helm.template(*STORE, "--values", str(values)), "NetworkPolicy")
+    ways = [one["spec"]["egress"][-1] for one in policies if "egress" in one["spec"]]
+    (rule,) = yaml.safe_load(told)["training"]["networkPolicy"]["egress"]
+    assert ways == [rule, rule]
+
+
 def test_the_profiles_are_read_by_taxiway_and_their_pods_have_the_account_and_the_secret(helm):
     (config,) = of(helm.template(*SECRET), "ConfigMap", "taxiway-airflow")
     profiles = load_profiles(json.loads(config["data"]["AIRFLOW__TAXIWAY__PROFILES"]), where="the chart")

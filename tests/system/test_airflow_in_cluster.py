@@ -12,7 +12,7 @@ import yaml
 from cluster.airflow.airflows import BASE, IMAGE, InCluster, images, manifests
 from cluster.fixtures import AUDIT_LOG
 from helm.charts import CHART, found
-from helm.sites import ACCOUNTS, give_secret
+from helm.sites import ACCOUNTS, give_secret, way_to
 from system.standalone import until
 from taxiway.core.outcomes import Outcome
 from taxiway.core.serving import Phase
@@ -68,7 +68,7 @@ def site(cluster, helm, storage, load_image, job_image):
             "check.image": load_image(job_image),
         }
         words = [word for key, value in told.items() for word in ("--set", f"{key}={value}")]
-        helm("install", release, str(CHART), "--namespace", airflow, *words)
+        helm("install", release, str(CHART), "--namespace", airflow, *words, *way_to(storage))
         try:
             for namespace in (f"{release}-training", f"{release}-serving"):
                 give_secret(cluster, namespace, storage)
