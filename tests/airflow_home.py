@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -66,6 +66,16 @@ def register(dag) -> None:
             session.flush()
         SerializedDAG.bulk_write_to_db("testing", None, [LazyDeserializedDAG.from_dag(dag)], session=session)
         SerializedDagModel.write_dag(LazyDeserializedDAG.from_dag(dag), bundle_name="testing", session=session)
+
+
+def forget(dag_id: str) -> None:
+    """Takes a DAG, and all that it ever did, out of the database, whoever put it there."""
+    from airflow.api.common.delete_dag import delete_dag
+    from airflow.exceptions import DagNotFound
+
+    database()
+    with airflows_own_warnings(), suppress(DagNotFound):
+        delete_dag(dag_id)
 
 
 def run(dag, **conf):

@@ -13,6 +13,16 @@ def test_without_any_model_the_page_says_what_to_do_next(ask):
     assert "dags/01_lifecycle.py" in answer.text
 
 
+@pytest.fixture
+def without_dag(airflow):
+    """The id of the DAG that trains the model, which Airflow's database does not know, before and afterwards."""
+    name = "flight-delay.training"
+    airflow.forget(name)
+    yield name
+    airflow.forget(name)
+
+
+@pytest.mark.usefixtures("without_dag")
 def test_a_model_is_told_in_one_row(ask, store):
     shelves.register(store)
     shelves.promote(store, 1)
@@ -42,23 +52,21 @@ def test_models_are_found_by_what_is_asked(ask, store, query, there):
 
 
 @pytest.fixture
-def trained_monthly(airflow):
+def trained_monthly(airflow, without_dag):
     """The DAG that trains a model, as Airflow's database knows it; the test says what is in its row."""
     from airflow.models.dag import DagModel
     from airflow.sdk import DAG
     from airflow.utils.session import create_session
 
-    airflow.register(DAG("flight-delay.training", schedule="@monthly", start_date=datetime(2026, 1, 1, tzinfo=UTC)))
+    airflow.register(DAG(without_dag, schedule="@monthly", start_date=datetime(2026, 1, 1, tzinfo=UTC)))
 
     def say(**fields):
         with create_session() as session:
-            row = session.get(DagModel, "flight-delay.training")
+            row = session.get(DagModel, without_dag)
             for name, value in fields.items():
                 setattr(row, name, value)
 
-    yield say
-    with create_session() as session:
-        session.delete(session.get(DagModel, "flight-delay.training"))
+    return say
 
 
 LONG_AGO, IN_AN_HOUR = datetime(2026, 1, 1, tzinfo=UTC), datetime.now(UTC) + timedelta(minutes=90)
