@@ -8,7 +8,7 @@ import pytest
 from contract.runner import ended, request, result
 from helm.charts import found
 from helm.sites import give_secret, new_site
-from runners.pods import SECRET, pod_image, runner_in
+from runners.pods import pod_image, runner_in
 
 __all__ = ["pod_image"]
 
@@ -120,7 +120,7 @@ def test_a_job_does_its_work_where_it_reaches_the_store_alone(
         monkeypatch.setenv(name, value)
     give_secret(installed.cluster, installed.training, s3_for_pods)
     store = f"{s3_for_pods.uri}{installed.release}/"
-    runner = runner_in(kubeconfig, installed.training, store, pod_image, secrets=(SECRET,))
+    runner = runner_in(kubeconfig, store, image=pod_image, namespace=installed.training)
     asked = request("echo", store)
     ended(runner, runner.launch(asked))
     answer = result(asked)

@@ -35,8 +35,8 @@ def store(s3_for_pods, cluster, namespace, monkeypatch):
     return f"{s3_for_pods.uri}{namespace}/"
 
 
-def runner_in(kubeconfig, namespace, store, image, **changed) -> KubernetesRunner:
-    """A runner of a namespace that has the store's Secret."""
+def runner_in(kubeconfig, store, **given) -> KubernetesRunner:
+    """A runner whose jobs are as `given`; their namespace has the store's Secret."""
 
     def connect():
         from kubernetes import client, config
@@ -45,14 +45,14 @@ def runner_in(kubeconfig, namespace, store, image, **changed) -> KubernetesRunne
         config.load_kube_config(kubeconfig, client_configuration=settings)
         return client.ApiClient(settings)
 
-    given = {"image": image, "namespace": namespace, "secrets": (SECRET,), "grace_s": 2.0, "shm": "16Mi"}
-    return KubernetesRunner(KubernetesJob(**{**given, **changed}), Cluster(connect), store=store)
+    usual = {"secrets": (SECRET,), "grace_s": 2.0, "shm": "16Mi"}
+    return KubernetesRunner(KubernetesJob(**{**usual, **given}), Cluster(connect), store=store)
 
 
 @pytest.fixture
 def make(kubeconfig, namespace, store, pod_image):
     """Makes a runner of the namespace."""
-    return functools.partial(runner_in, kubeconfig, namespace, store, pod_image)
+    return functools.partial(runner_in, kubeconfig, store, image=pod_image, namespace=namespace)
 
 
 @pytest.fixture
