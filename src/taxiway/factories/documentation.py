@@ -1,14 +1,17 @@
 """What a DAG says about itself on its page."""
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from taxiway.core.specs.data import Dataset
 from taxiway.core.specs.evaluation import Evaluation, Holdout
 from taxiway.core.specs.gates import Approval, BeatsChampion, MaxRegression, Threshold, describe
-from taxiway.core.specs.monitoring import Monitoring
 from taxiway.core.specs.scoring import Scoring
-from taxiway.core.specs.serving import BlueGreen, Canary, Rollout, Service, Shadow
 from taxiway.core.specs.training import Training
+
+if TYPE_CHECKING:
+    from taxiway.core.specs.monitoring import Monitoring
+    from taxiway.core.specs.serving import Rollout, Service
 
 
 def training_doc(
@@ -51,7 +54,7 @@ def scoring_doc(model: str, scoring: Scoring) -> str:
     )
 
 
-def deployment_doc(model: str, service: Service) -> str:
+def deployment_doc(model: str, service: "Service") -> str:
     """The deployment DAG in words, as Markdown."""
     return "\n".join(
         [
@@ -68,7 +71,7 @@ def deployment_doc(model: str, service: Service) -> str:
     )
 
 
-def rollback_doc(model: str, service: Service) -> str:
+def rollback_doc(model: str, service: "Service") -> str:
     """The rollback DAG in words, as Markdown."""
     return (
         f"## Back to the last good version of {model}\n\nA candidate of the service `{service.name}` is given up; "
@@ -76,7 +79,9 @@ def rollback_doc(model: str, service: Service) -> str:
     )
 
 
-def _steps(rollout: Rollout) -> Iterator[str]:
+def _steps(rollout: "Rollout") -> Iterator[str]:
+    from taxiway.core.specs.serving import BlueGreen, Canary, Shadow
+
     yield "it is loaded beside the live version, and answers its golden requests"
     if isinstance(rollout, Shadow):
         much = [f"for {rollout.duration}"] if rollout.duration else []
@@ -103,12 +108,12 @@ def _rows(evaluation: Evaluation) -> str:
     return f"on {evaluation.on.fraction:.0%} of the rows, held out from training{by}"
 
 
-def monitoring_doc(model: str, asked: Monitoring) -> str:
+def monitoring_doc(model: str, asked: "Monitoring") -> str:
     """The monitoring DAG in words, as Markdown."""
     return "\n".join(_monitoring(model, asked))
 
 
-def _monitoring(model: str, asked: Monitoring) -> Iterator[str]:
+def _monitoring(model: str, asked: "Monitoring") -> Iterator[str]:
     alarm, drift = asked.alarm, asked.drift
     yield f"## Is {model} still what it was?"
     yield ""
@@ -120,7 +125,7 @@ def _monitoring(model: str, asked: Monitoring) -> Iterator[str]:
     yield f"   {_retraining(asked)}"
 
 
-def performance_doc(model: str, asked: Monitoring) -> str:
+def performance_doc(model: str, asked: "Monitoring") -> str:
     """The performance DAG in words, as Markdown."""
     labels = asked.labels
     where = f"`{labels.dataset.uri}`, by `{labels.key}`" if labels else "nowhere"
@@ -132,7 +137,7 @@ def performance_doc(model: str, asked: Monitoring) -> str:
     )
 
 
-def drift_doc(name: str, reference: Dataset, asked: Monitoring) -> str:
+def drift_doc(name: str, reference: Dataset, asked: "Monitoring") -> str:
     """The drift DAG in words, as Markdown."""
     return (
         f"## Is {name} still what it was?\n\n{_source(asked).capitalize()}, beside `{reference.name}` at "
@@ -140,13 +145,13 @@ def drift_doc(name: str, reference: Dataset, asked: Monitoring) -> str:
     )
 
 
-def _source(asked: Monitoring) -> str:
+def _source(asked: "Monitoring") -> str:
     if asked.window is not None:
         return f"the rows of `{asked.window.uri}`"
     return f"the traffic of service `{asked.service}`" if asked.service else "the partition that was scored"
 
 
-def _retraining(asked: Monitoring) -> str:
+def _retraining(asked: "Monitoring") -> str:
     if asked.retrain is None:
         return "Nothing is retrained."
     return f"A retraining starts when it is worth it, at most once in {asked.retrain.cool_down}, never two at once."

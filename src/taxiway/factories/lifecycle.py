@@ -1,19 +1,21 @@
 """The whole life of a model from one recipe."""
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.sdk import DAG
 
 from taxiway.core.specs.data import Dataset
 from taxiway.core.specs.evaluation import Evaluation
-from taxiway.core.specs.monitoring import Monitoring
 from taxiway.core.specs.scoring import Scoring
-from taxiway.core.specs.serving import Service
 from taxiway.core.specs.training import Training
 from taxiway.factories.monitoring import monitoring_dag, or_retrain, performance_dag
 from taxiway.factories.scoring import scoring_dag
 from taxiway.factories.serving import deployment_dag, rollback_dag
 from taxiway.factories.training import Gate, training_dag
+
+if TYPE_CHECKING:
+    from taxiway.core.specs.monitoring import Monitoring
+    from taxiway.core.specs.serving import Service
 
 
 class Lifecycle(NamedTuple):
@@ -43,8 +45,8 @@ def lifecycle(
     evaluation: Evaluation,
     gates: tuple[Gate, ...],
     scoring: Scoring | None = None,
-    monitoring: Monitoring | tuple[Monitoring, ...] = (),
-    service: Service | None = None,
+    monitoring: "Monitoring | tuple[Monitoring, ...]" = (),
+    service: "Service | None" = None,
     **dag: Any,
 ) -> Lifecycle:
     """The DAG `<model>.training`, and those of what else the recipe names.
@@ -69,7 +71,7 @@ def lifecycle(
         SpecError: there is no gate, or one asks for what is not measured.
     """
     schedule = dag.pop("schedule", None)
-    watched = (monitoring,) if isinstance(monitoring, Monitoring) else monitoring
+    watched = monitoring if isinstance(monitoring, tuple) else (monitoring,)
     retrains = any(one.retrain for one in watched)
     trained = training_dag(
         model=model,

@@ -1,33 +1,29 @@
 """The DAGs that watch a model in production, or a table that has no model."""
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import (
-    DAG,
-    AssetAll,
-    AssetAny,
-    AssetOrTimeSchedule,
-    CronDataIntervalTimetable,
-    CronTriggerTimetable,
-    TaskGroup,
-)
+from airflow.sdk import DAG, AssetAll, AssetAny, AssetOrTimeSchedule, TaskGroup
 from airflow.sdk.bases.timetable import BaseTimetable
 from airflow.sdk.definitions.asset import BaseAsset
 
 from taxiway.core.errors import SpecError
 from taxiway.core.specs.data import Dataset
 from taxiway.core.specs.evaluation import Evaluation
-from taxiway.core.specs.monitoring import Monitoring
 from taxiway.factories.assets import dataset_asset, drift_asset, predictions_asset, retrain_asset
 from taxiway.factories.documentation import drift_doc, monitoring_doc, performance_doc
 from taxiway.factories.notices import Alerts, tell
 from taxiway.factories.options import build, finish
 
+if TYPE_CHECKING:
+    from airflow.sdk import CronDataIntervalTimetable
+
+    from taxiway.core.specs.monitoring import Monitoring
+
 _ONCE = ("@once", "@continuous")
 
 
-def monitoring_dag(*, model: str, monitoring: Monitoring, evaluation: Evaluation | None = None, **dag: Any) -> DAG:
+def monitoring_dag(*, model: str, monitoring: "Monitoring", evaluation: Evaluation | None = None, **dag: Any) -> DAG:
     """The DAG `<model>.monitoring`, and for another population than `all`, `<model>.monitoring.<population>`.
 
     Each run looks at the window that it ends: it is profiled by jobs side by side, compared with the data that the live
@@ -52,7 +48,7 @@ def monitoring_dag(*, model: str, monitoring: Monitoring, evaluation: Evaluation
     return tell(finish(made, dag), dag.get("alerts"))
 
 
-def performance_dag(*, model: str, monitoring: Monitoring, evaluation: Evaluation | None = None, **dag: Any) -> DAG:
+def performance_dag(*, model: str, monitoring: "Monitoring", evaluation: Evaluation | None = None, **dag: Any) -> DAG:
     """The DAG `<model>.performance`: waits until enough labels of a window have arrived, and measures.
 
     Several windows may be waiting at a time, and nothing but a trigger waits for each.
@@ -88,7 +84,7 @@ def performance_dag(*, model: str, monitoring: Monitoring, evaluation: Evaluatio
 
 
 def drift_dag(
-    *, name: str, reference: Dataset, current: Dataset, monitoring: Monitoring | None = None, **dag: Any
+    *, name: str, reference: Dataset, current: Dataset, monitoring: "Monitoring | None" = None, **dag: Any
 ) -> DAG:
     """The DAG `<name>.drift`: holds a table against another one; no model is needed.
 
@@ -99,6 +95,7 @@ def drift_dag(
         monitoring: when to look, and the rules; hourly by default.
         dag: any other argument of `airflow.sdk.DAG`.
     """
+    from taxiway.core.specs.monitoring import Monitoring
     from taxiway.operators.monitoring import ReferenceOperator
     from taxiway.operators.validation import ValidateOperator
 
@@ -122,6 +119,8 @@ def or_retrain(schedule: Any, model: str) -> Any:
     Raises:
         SpecError: it cannot be joined with an asset.
     """
+    from airflow.sdk import CronTriggerTimetable
+
     asset = retrain_asset(model)
     if schedule is None:
         return [asset]
@@ -142,11 +141,13 @@ def or_retrain(schedule: Any, model: str) -> Any:
     )
 
 
-def _name(model: str, what: str, asked: Monitoring) -> str:
+def _name(model: str, what: str, asked: "Monitoring") -> str:
     return f"{model}.{what}" if asked.population == "all" else f"{model}.{what}.{asked.population}"
 
 
-def _windows(schedule: str) -> CronDataIntervalTimetable:
+def _windows(schedule: str) -> "CronDataIntervalTimetable":
+    from airflow.sdk import CronDataIntervalTimetable
+
     if schedule in _ONCE:
         raise SpecError(
             "windows follow one another",
@@ -158,7 +159,7 @@ def _windows(schedule: str) -> CronDataIntervalTimetable:
     return CronDataIntervalTimetable(schedule, timezone="UTC")
 
 
-def _without_target(asked: Monitoring, evaluation: Evaluation | None) -> Monitoring:
+def _without_target(asked: "Monitoring", evaluation: Evaluation | None) -> "Monitoring":
     """The target is no input: rows of production need not have it."""
     if evaluation is None or evaluation.target in asked.drift.columns:
         return asked
@@ -166,7 +167,7 @@ def _without_target(asked: Monitoring, evaluation: Evaluation | None) -> Monitor
     return dataclasses.replace(asked, drift=drift)
 
 
-def _window(name: str, asked: Monitoring, reference: Any = None) -> tuple[Any, Any]:
+def _window(name: str, asked: "Monitoring", reference: Any = None) -> tuple[Any, Any]:
     from taxiway.operators.monitoring import ProfileOperator, WindowOperator
 
     at = {"reference": reference.output} if reference is not None else {}
@@ -177,7 +178,7 @@ def _window(name: str, asked: Monitoring, reference: Any = None) -> tuple[Any, A
 
 
 def _compared(
-    asked: Monitoring, parts: Any, profiles: Any, metrics: tuple[str, ...], reference: Any = None, table: Any = None
+    asked: "Monitoring", parts: Any, profiles: Any, metrics: tuple[str, ...], reference: Any = None, table: Any = None
 ) -> Any:
     from taxiway.operators.monitoring import CompareOperator, EvidentlyOperator
 
@@ -193,7 +194,7 @@ def _compared(
     return report
 
 
-def _incident(name: str, asked: Monitoring, report: Any, alerts: Alerts, reference: Any = None) -> None:
+def _incident(name: str, asked: "Monitoring", report: Any, alerts: Alerts, reference: Any = None) -> None:
     from taxiway.operators.incidents import AnnounceOperator, IncidentOperator, RetrainOperator, TellOperator
 
     with TaskGroup("incident", tooltip="Is anything wrong, and is it worth a retraining?"):

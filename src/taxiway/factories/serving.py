@@ -1,18 +1,20 @@
 """The DAGs that take a model live and back: one follows the champion, one is a button."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG
 
 from taxiway.core.names import CHAMPION
-from taxiway.core.specs.serving import Service
 from taxiway.factories.assets import champion_asset, service_asset
 from taxiway.factories.documentation import deployment_doc, rollback_doc
 from taxiway.factories.notices import tell
 from taxiway.factories.options import build, finish
 
+if TYPE_CHECKING:
+    from taxiway.core.specs.serving import Service
 
-def deployment_dag(*, model: str, service: Service, **dag: Any) -> DAG:
+
+def deployment_dag(*, model: str, service: "Service", **dag: Any) -> DAG:
     """The DAG `<service>.deployment`, scheduled on the champion's asset: takes it live, or gives it up.
 
     Args:
@@ -39,7 +41,7 @@ def deployment_dag(*, model: str, service: Service, **dag: Any) -> DAG:
     return tell(finish(made, dag, "version"), dag.get("alerts"))
 
 
-def rollback_dag(*, model: str, service: Service, **dag: Any) -> DAG:
+def rollback_dag(*, model: str, service: "Service", **dag: Any) -> DAG:
     """The DAG `<service>.rollback`, started by hand with a reason: the last good version is live again.
 
     Args:
