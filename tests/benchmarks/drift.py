@@ -26,7 +26,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--quick", action="store_true", help="200,000 rows, once, and few repetitions")
     parser.add_argument("--runs", type=int, default=3, help="processes per contender; the median counts")
     parser.add_argument("--repetitions", type=int, default=400, help="per cell of the table")
-    parser.add_argument("--table", type=Path, help="write the whole table there, as Markdown; takes an hour")
+    parser.add_argument("--table", type=Path, help="write the whole table there, as Markdown; takes hours")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes that fill the table")
     options = parser.parse_args(argv)
     if options.table:

@@ -42,8 +42,9 @@ def test_without_retraining_nothing_is_retrained():
     assert "incident.retrain" not in made(retrain=None).task_ids
 
 
-def test_each_population_has_a_dag_of_its_own():
-    both = tuple(Monitoring(window=WINDOW, population=name) for name in ("all", "ewr"))
+@pytest.mark.parametrize("several", [tuple, list])
+def test_each_population_has_a_dag_of_its_own(several):
+    both = several(Monitoring(window=WINDOW, population=name) for name in ("all", "ewr"))
     assert [dag.dag_id for dag in whole(monitoring=both).monitoring] == [
         "flight-delay.monitoring", "flight-delay.monitoring.ewr",
     ]  # fmt: skip

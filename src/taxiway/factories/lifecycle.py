@@ -71,7 +71,7 @@ def lifecycle(
         SpecError: there is no gate, or one asks for what is not measured.
     """
     schedule = dag.pop("schedule", None)
-    watched = monitoring if isinstance(monitoring, tuple) else (monitoring,)
+    watched = monitoring if isinstance(monitoring, tuple | list) else (monitoring,)
     retrains = any(one.retrain for one in watched)
     trained = training_dag(
         model=model,

@@ -2,7 +2,6 @@
 
 import abc
 import dataclasses
-import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -17,7 +16,6 @@ from taxiway.hooks.faults import Interrupted, in_airflows_words
 
 S = TypeVar("S", bound=Any)
 T = TypeVar("T")
-_log = logging.getLogger("airflow.task.taxiway")
 _HAS_TRIES = frozenset({"running", "deferred", "up_for_retry", "scheduled", "queued"})
 """States of a task that will be tried again, or is: nobody failed it, and nobody cleared it."""
 
@@ -226,7 +224,7 @@ class JobOperator(Stored, BaseOperator):
                     _remember(context, waiting_for=waited_for)
                 self._breakable(lambda: time.sleep(watch.pause_s()))
         except (Interrupted, AirflowTaskTimeout, KeyboardInterrupt) as why:
-            if isinstance(why, Interrupted) and _is_tried_again(context):
+            if isinstance(why, Interrupted) and self._is_tried_again(context):
                 self.log.warning("The task was told to stop; its job goes on, for the next try of the task")
             else:
                 watch.cancel("the task was told to stop")
@@ -244,6 +242,22 @@ class JobOperator(Stored, BaseOperator):
         finally:
             self._waiting = False
 
+    def _is_tried_again(self, context: "Context") -> bool:
+        """Whether another try of this task waits for its job by now, or will.
+
+        So it is when Airflow took this one for dead, as after an outage of the API server, or when its worker is sent
+        away; not when a person failed or cleared the task, nor in its last try. While nobody can be asked, it is.
+        """
+        ti = context["ti"]
+        if ti.try_number > ti.max_tries:
+            return False
+        try:
+            told = ti.get_task_states(ti.dag_id, ti.map_index, [ti.task_id], run_ids=[ti.run_id])
+        except Exception as error:  # noqa: BLE001 - Airflow's client has errors of its own for each way to be away
+            self.log.warning("Airflow does not say what became of the task: %s", error)
+            return True
+        return any(state in _HAS_TRIES for tasks in told.values() for state in tasks.values())
+
     def _print(self, text: str) -> None:
         for line in text.splitlines():
             self.log.info("%s", line)
@@ -256,23 +270,6 @@ class JobOperator(Stored, BaseOperator):
         memory = result.peak_memory_bytes / 1024**2
         self.log.info("Job %s took %.1f s of CPU and %.0f MiB", result.key.slug, result.cpu_s, memory)
         return self.finish(context, record)
-
-
-def _is_tried_again(context: "Context") -> bool:
-    """Whether another try of this task waits for its job by now, or will.
-
-    So it is when Airflow took this one for dead, as after an outage of the API server, or when its worker is sent away;
-    not when a person failed or cleared the task, nor in its last try. While nobody can be asked, it is.
-    """
-    ti = context["ti"]
-    if ti.try_number > ti.max_tries:
-        return False
-    try:
-        told = ti.get_task_states(ti.dag_id, ti.map_index, [ti.task_id], run_ids=[ti.run_id])
-    except Exception as error:  # noqa: BLE001 - Airflow's client has errors of its own for each way to be away
-        _log.warning("Airflow does not say what became of the task: %s", error)
-        return True
-    return any(state in _HAS_TRIES for tasks in told.values() for state in tasks.values())
 
 
 def _size(access: "Access | None") -> str:
