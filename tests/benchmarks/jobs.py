@@ -205,7 +205,7 @@ def held(ground: Ground, folder: Path, pods: int, seconds: float) -> dict[str, d
     from taxiway.hooks.store import TaxiwayHook
 
     where = KubernetesJob(ground.image, secrets=(SECRET,), cpu="5m", memory="200Mi", shm="1Mi", grace_s=0.0)
-    desk = TaxiwayHook().access(where).desk()
+    desk = TaxiwayHook().access(where).desk
     jobs = []
     for number in range(pods):
         key = samples.job_key(task_id=f"held-{number}")

@@ -28,6 +28,13 @@ def echo(work, job):
     return work
 
 
+def collects(work, job):
+    import gc
+
+    print("collects" if gc.isenabled() and gc.get_freeze_count() else "does not collect", flush=True)
+    return work
+
+
 def mark(work, job):
     """Leaves one sign per run, and takes a while."""
     _leave(work, job, os.getpid())

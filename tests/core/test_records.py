@@ -113,12 +113,6 @@ def test_a_field_like_no_other_is_to_be_taken_out():
         Holdout(qqqq=1)
 
 
-def test_a_misspelt_field_inside_a_field_does_not_name_the_fields_of_the_outer_one():
-    with pytest.raises(SpecError, match=r"there is no field 'on\.local\.pythn'") as caught:
-        load_spec(Training, {"function": "a:b", "on": {"pythn": "x"}})
-    assert "allow_pickle" not in str(caught.value)
-
-
 def test_a_fault_in_a_nested_record_names_the_whole_way_to_it():
     broken = {**samples.dataset_ref().model_dump(), "rows": "many"}
     with pytest.raises(SpecError, match=r"^ModelRef\.trained_on\.rows: .*Got 'many'"):

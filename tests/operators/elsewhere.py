@@ -51,12 +51,12 @@ class Flight:
 
     def result(self, attempt=1):
         """What came of an attempt."""
-        desk = TaxiwayHook().access(self.operator.where()).desk()
+        desk = TaxiwayHook().access(self.operator.where()).desk
         return desk.mailbox.result(self.key.model_copy(update={"attempt": attempt}))
 
     def said(self, attempt=1):
         """What an attempt printed."""
-        desk = TaxiwayHook().access(self.operator.where()).desk()
+        desk = TaxiwayHook().access(self.operator.where()).desk
         asked = desk.mailbox.request(self.key.model_copy(update={"attempt": attempt}))
         return desk.runner.logs(desk.runner.launch(asked), 0)[0]
 

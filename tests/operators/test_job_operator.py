@@ -118,7 +118,7 @@ def test_a_task_that_is_told_to_stop_cancels_its_job_and_does_not_end_in_success
     os.kill(worker, signal.SIGTERM)
     assert ended(worker) == 3
     until(lambda: not Path(f"/proc/{job}").exists(), 5)
-    result = TaxiwayHook().access(LocalJob()).desk().mailbox.result(job_key(context))
+    result = TaxiwayHook().access(LocalJob()).desk.mailbox.result(job_key(context))
     assert result.failure.cause is Cause.CANCELLED
     (tmp_path / "hold").unlink()
     train.execute(context)
@@ -155,7 +155,7 @@ def test_a_job_for_which_nobody_will_come_is_cancelled(make, tmp_path, told):
     until(lambda: starts(tmp_path) == 1)
     os.kill(worker, signal.SIGTERM)
     assert ended(worker) == 3
-    result = TaxiwayHook().access(LocalJob()).desk().mailbox.result(job_key(context))
+    result = TaxiwayHook().access(LocalJob()).desk.mailbox.result(job_key(context))
     assert result.failure.cause is Cause.CANCELLED
 
 
@@ -213,7 +213,7 @@ def test_a_training_that_is_told_to_stop_keeps_its_place_and_goes_on_from_it_in_
     told = RunHistory(store).read(run.run).spent
     assert [(one.attempt, one.outcome, one.wasted) for one in told] == [(1, "Cancelled", True), (2, "succeeded", False)]
     runner = TaxiwayHook().access(on).runner()
-    said = runner.logs(runner.launch(TaxiwayHook().access(on).desk().mailbox.request(key.next)), 0)[0]
+    said = runner.logs(runner.launch(TaxiwayHook().access(on).desk.mailbox.request(key.next)), 0)[0]
     assert f"begins at step {saved}" in said
     assert len(list(signs.list("m/steps/"))) == 40, "no step was done twice"
 

@@ -62,6 +62,39 @@ def test_the_function_of_a_stage_is_there(stage):
     assert callable(job._function(stage, World())[0])
 
 
+@pytest.mark.parametrize("stage", Stage)
+def test_a_stage_takes_a_record_of_its_own(stage):
+    assert job._function(stage, World())[1].__name__ == f"{stage.capitalize()}Work"
+
+
+def test_a_library_that_is_missing_is_left_to_whoever_uses_it():
+    function, work = job.Step("taxiway.runtime.job:run", libraries=("no_such_library",)).load()
+    assert (function, work.__name__) == (job.run, "Record")
+
+
+def test_the_collector_of_garbage_rests_until_a_stage_begins(store, uri):
+    asked = request("collects", uri)
+    Mailbox(store).post(asked)
+    done = python("job", "--store", uri, "--key", asked.key.slug)
+    assert (done.stdout, done.stderr) == ("collects\n", "")
+
+
+def test_a_process_that_starts_a_job_imports_no_other_stage(store, uri):
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys, taxiway.runtime.job as j; j._function('train', j.World()); print(*sys.modules)",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = set(done.stdout.split())
+    assert "taxiway.runtime.training" in imported
+    assert not imported & {"taxiway.core.monitoring", "taxiway.runtime.models", "taxiway.engines.validation", "sklearn"}
+
+
 def test_an_unknown_stage_names_the_nearest(store, uri):
     done = job.run(request("echo", uri).model_copy(update={"stage": "trian"}), store)
     assert done.failure.cause is Cause.SPEC
@@ -139,29 +172,29 @@ def test_the_scratch_folder_is_private_and_removed(store, uri, tmp_path):
 
 def test_the_result_is_delivered_once(store, uri):
     asked = request("echo", uri)
-    job.perform(asked.dump())
+    job.perform(asked.dump(), open_store(asked.store))
     first = result(asked)
-    job.perform(asked.dump())
+    job.perform(asked.dump(), open_store(asked.store))
     assert result(asked) == first
 
 
 def test_a_request_of_a_newer_taxiway_is_answered_with_what_to_do(uri):
     asked = request("echo", uri)
-    job.perform({**asked.dump(), "v": 99})
+    job.perform({**asked.dump(), "v": 99}, open_store(uri))
     assert result(asked).failure.cause is Cause.SPEC
     assert "newer taxiway" in result(asked).failure.message
 
 
 def test_a_request_without_a_key_is_refused(uri):
     with pytest.raises(SpecError, match="without a key"):
-        job.perform({"store": uri})
+        job.perform({"store": uri}, open_store(uri))
 
 
 def test_a_store_that_stays_away_is_given_up_before_the_deadline(tmp_path):
     (tmp_path / "file").touch()
     asked = request("echo", (tmp_path / "file" / "store").as_uri(), deadline_s=1)
     with pytest.raises(BackendError):
-        job.perform(asked.dump())
+        job.perform(asked.dump(), open_store(asked.store))
 
 
 def test_a_container_does_the_job_that_was_posted(store, uri):

@@ -50,6 +50,17 @@ def test_the_first_result_of_a_key_stays(store: ObjectStore) -> None:
     assert box.result(KEY) == result("one")
 
 
+def test_one_look_says_what_is_there_for_a_job(store: ObjectStore) -> None:
+    box = Mailbox(store)
+    assert box.found(KEY.slug) == set()
+    box.post(request())
+    assert box.mark(KEY.slug, "launched")
+    assert not box.mark(KEY.slug, "launched")
+    box.deliver(result())
+    box.post(request().model_copy(update={"key": samples.job_key(attempt=2)}))
+    assert box.found(KEY.slug) == {"job.json", "launched", "result.json"}
+
+
 def test_a_result_of_a_newer_version_is_explained(memory_store: ObjectStore) -> None:
     newer = canonical({**result().dump(), "v": JobResult.version + 1, "extra": True})
     memory_store.create(f"jobs/{KEY.slug}/result.json", newer)

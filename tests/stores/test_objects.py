@@ -239,6 +239,46 @@ def test_the_memory_of_one_name_is_one_store() -> None:
     assert open_store("memory://shared").get("a") == b"one"
 
 
+def beside(there: ObjectStore, uri: str) -> tuple[ObjectStore, bool]:
+    """The store at another URI, and whether it goes through the same client."""
+    opened = there.beside(uri)
+    return opened, opened._backend.client is there._backend.client
+
+
+@pytest.mark.parametrize("uri", ["s3://bucket", "s3://bucket/", "s3://bucket/data/rows/", "s3://bucket/data/a b"])
+def test_another_place_in_the_same_bucket_is_opened_through_the_same_client(uri: str) -> None:
+    opened, shared = beside(open_store("s3://bucket/taxiway"), uri)
+    assert shared
+    assert opened.uri == open_store(uri).uri
+
+
+@pytest.mark.parametrize("uri", ["s3://bucket2/taxiway", "s3://buck", "gs://bucket/x", "memory://bucket", "file:///b"])
+def test_another_bucket_is_opened_anew(uri: str) -> None:
+    opened, shared = beside(open_store("s3://bucket/taxiway"), uri)
+    assert not shared
+    assert opened.uri == open_store(uri).uri
+
+
+def test_what_credentials_opened_is_not_lent_to_a_place_that_was_given_none() -> None:
+    keys = {"access_key_id": "a", "secret_access_key": "b"}
+    _, shared = beside(open_store("s3://bucket/taxiway", credentials=keys), "s3://bucket/data")
+    assert not shared
+
+
+@pytest.mark.parametrize(
+    "uri", ["s3://", "bucket/data", "s3://me@bucket/data", "ftp://bucket/data", "s3://bucket/../x"]
+)
+def test_a_place_that_is_none_is_refused_beside_a_store_as_well(uri: str) -> None:
+    with pytest.raises(SpecError):
+        open_store("s3://bucket/taxiway").beside(uri)
+
+
+def test_what_lies_beside_is_read_and_written_at_its_own_place(memory_store: ObjectStore) -> None:
+    inner = memory_store.beside(f"{memory_store.uri}inner/")
+    assert inner.create("a", b"one")
+    assert memory_store.get("inner/a") == b"one"
+
+
 def test_a_turn_is_a_courtesy_that_ends_by_the_clock(folder_store: ObjectStore) -> None:
     folder_store.create("models/a/log", b"")
     began = time.monotonic()

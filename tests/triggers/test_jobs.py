@@ -258,4 +258,4 @@ def test_a_job_on_a_machine_that_cannot_be_asked_is_waited_for_until_its_deadlin
 def test_a_restart_of_the_triggerer_cancels_nothing(trigger):
     asyncio.run(trigger.cleanup())
     assert not Path(trigger.taxiway_conn_id).exists()
-    assert TaxiwayHook().access(LocalJob()).desk().mailbox.result(samples.job_key()) is None
+    assert TaxiwayHook().access(LocalJob()).desk.mailbox.result(samples.job_key()) is None

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
-from taxiway.core.errors import SpecError
+from taxiway.engines.columns import unreadable
 from taxiway.engines.distinct import Seen, narrow
 from taxiway.engines.rules import Decided, Rows, Rule, Unique, Whole, repeated_rows
 from taxiway.engines.samples import clip
@@ -61,15 +61,6 @@ def count(rules: Sequence[Rule], stored: pl.LazyFrame, converted: pl.LazyFrame) 
     rows = answers["rows"]
     counts = [_count(number, rule, answers, broken) for number, rule in numbered.items()]
     return rows, [_confirm(rule, found, converted) for rule, found in zip(rules, counts, strict=True)]
-
-
-def unreadable(error: Exception) -> SpecError:
-    """The error for data that polars cannot read."""
-    return SpecError(
-        "the data cannot be read",
-        got=f"{type(error).__name__}: {error}",
-        do="Check that every file is whole, of the same format, and has the same columns.",
-    )
 
 
 def _narrow(rules: Mapping[int, Rule], data: pl.LazyFrame) -> dict[int, Seen]:

@@ -9,8 +9,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from taxiway.core.errors import SpecError
-from taxiway.engines.counting import unreadable
-from taxiway.engines.validation import read_columns
+from taxiway.engines.columns import read_columns, unreadable
 
 if TYPE_CHECKING:
     import polars as pl

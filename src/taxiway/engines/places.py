@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from taxiway.core.profiles import BUCKETS, FEWEST, Bins, ColumnProfile, Levels, Moments, Role, kind_of
+from taxiway.engines.columns import unused
 from taxiway.engines.hashing import mixed
-from taxiway.engines.rules import unused
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from taxiway.core.profiles import ColumnProfile, Profile, Role, blank_column
-from taxiway.engines.counting import unreadable
+from taxiway.engines.columns import read_columns, unreadable
 from taxiway.engines.places import SURE_CUTS, cuts, finite, places, sample
 from taxiway.engines.tallies import Aggregated, LevelTally, PresenceTally, SureTally, tally
-from taxiway.engines.validation import count_rows, read_columns
+from taxiway.engines.validation import count_rows
 
 if TYPE_CHECKING:
     import polars as pl

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from taxiway.core.validation import Severity
+from taxiway.engines.columns import unused
 
 if TYPE_CHECKING:
     import polars as pl
@@ -107,11 +108,3 @@ def repeated_rows(data: pl.LazyFrame, columns: tuple[str, ...]) -> tuple[pl.Lazy
 
     counter = unused("alike", columns)
     return data.group_by(columns).agg(pl.len().alias(counter)).filter(pl.col(counter) > 1), counter
-
-
-def unused(wanted: str, taken: Iterable[str]) -> str:
-    """A name for a column that is not taken: `wanted`, with as many `_` behind it as it needs."""
-    names = set(taken)
-    while wanted in names:
-        wanted += "_"
-    return wanted

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from taxiway.core.outcomes import Outcome
 from taxiway.core.specs.data import PersonalAction
 from taxiway.core.validation import CheckResult
+from taxiway.engines.columns import read_columns
 from taxiway.engines.contracts import as_schema
-from taxiway.engines.counting import Count, count, unreadable
+from taxiway.engines.counting import Count, count
 from taxiway.engines.rules import Rule
 from taxiway.engines.samples import fetch
 from taxiway.engines.translation import translate
@@ -69,20 +70,6 @@ def count_rows(data: pl.LazyFrame) -> int:
         SpecError: the data cannot be read.
     """
     return count((), data, data)[0]
-
-
-def read_columns(data: pl.LazyFrame) -> pl.Schema:
-    """The columns of a table and their types.
-
-    Raises:
-        SpecError: the data cannot be read.
-    """
-    import polars as pl
-
-    try:
-        return data.collect_schema()
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise unreadable(error) from error
 
 
 def _result(rule: Rule, found: Count, samples: tuple[str, ...]) -> CheckResult:

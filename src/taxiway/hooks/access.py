@@ -35,8 +35,9 @@ class Access:
     where: Where
     conn: "Connection | None" = dataclasses.field(default=None, repr=False)
 
+    @functools.cached_property
     def desk(self) -> "JobDesk":
-        """Where the requests and results of such jobs lie, and what runs them."""
+        """Where the requests and results of such jobs lie, and what runs them; it takes a while to open."""
         from taxiway.hooks.jobs import JobDesk
         from taxiway.stores.mailbox import Mailbox
 

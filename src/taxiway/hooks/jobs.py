@@ -22,6 +22,8 @@ _log = logging.getLogger("airflow.task.taxiway")
 PATIENCE_S = 30.0
 """How long a silent job is waited for: past its deadline and grace, or when its runner does not know it."""
 _MOST_LOG = 4 * 1024**2
+_SOONEST_S, _SOONEST_ELSEWHERE_S = 0.05, 0.25
+"""The shortest pause between two looks; a container takes longer to start, and to look for it takes its processor."""
 _UNSEEN = JobStatus(state=JobState.UNKNOWN, detail="it was not looked at yet")
 
 
@@ -164,7 +166,8 @@ class Watch:
 
     def pause_s(self) -> float:
         """How long to wait before the next look: a twentieth of the time it has taken so far, at most `poll_s`."""
-        return min(max(0.05, (time.time() - self._looking_since) / 20), self.poll_s)
+        least_s = _SOONEST_S if isinstance(self.job.where, LocalJob) else _SOONEST_ELSEWHERE_S
+        return min(max(least_s, (time.time() - self._looking_since) / 20), self.poll_s)
 
     def look(self) -> JobResult | None:
         """The result, if there is one; a job that ended without one, or is past its time, gets one here."""
@@ -175,19 +178,15 @@ class Watch:
             return None
 
     def said(self) -> str:
-        """What the job printed since the last call, at most 256 KiB."""
-        try:
-            text, self.position = self.desk.runner.logs(self.job.handle, self.position)
-        except BackendError as error:
-            return f"(no log at the moment: {error})"
-        return text
+        """What the job printed since the last call, at most 256 KiB; a job that has no place yet is not asked."""
+        return "" if self._status.state in (JobState.QUEUED, JobState.WAITING) else self._printed()
 
     def rest(self) -> str:
         """What it printed until it ended, at most 4 MiB."""
         parts: list[str] = []
         while sum(map(len, parts)) < _MOST_LOG:
             before = self.position
-            parts.append(self.said())
+            parts.append(self._printed())
             if self.position == before:
                 break
         return "".join(parts)
@@ -197,6 +196,13 @@ class Watch:
         result = self.desk.close(self.job.key, Failure.of(cause, message), self._status)
         self.desk.runner.cancel(self.job.handle)
         return result
+
+    def _printed(self) -> str:
+        try:
+            text, self.position = self.desk.runner.logs(self.job.handle, self.position)
+        except BackendError as error:
+            return f"(no log at the moment: {error})"
+        return text
 
     def _look(self) -> JobResult | None:
         result = self.desk.mailbox.result(self.job.key)

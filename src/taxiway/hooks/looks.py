@@ -32,7 +32,7 @@ def once(
 
     stage, asked = work
     access = hook.access(where)
-    desk = access.desk()
+    desk = access.desk
     key, result, _ = desk.attempt(_key(context["ti"], look))
     if result is None:
         request = JobRequest(

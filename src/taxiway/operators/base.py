@@ -160,7 +160,7 @@ class JobOperator(Stored, BaseOperator):
         with in_airflows_words():
             access = self.hook.access(self.where())
             bigger = access.larger()
-            key, result, grown = access.desk().attempt(job_key(context), may_grow=bigger is not None)
+            key, result, grown = access.desk.attempt(job_key(context), may_grow=bigger is not None)
             access = bigger if grown and bigger else access
             if result is None:
                 watch = self._start(access, key, context, grown=grown)
@@ -176,7 +176,7 @@ class JobOperator(Stored, BaseOperator):
 
             job = Started.load(event)
             access = self.hook.access(job.where)
-            result = self._wait(Watch(access.desk(), job, poll_s=self.poll_interval_s), context)
+            result = self._wait(Watch(access.desk, job, poll_s=self.poll_interval_s), context)
             return self._finish(context, result, "" if job.grown else _size(access.larger()))
 
     def on_kill(self) -> None:
@@ -189,7 +189,7 @@ class JobOperator(Stored, BaseOperator):
         from taxiway.core.jobs import JobRequest
         from taxiway.hooks.jobs import Started, Watch, code_folders
 
-        desk, where = access.desk(), access.where
+        desk, where = access.desk, access.where
         desk.end_earlier(key)
         request = desk.mailbox.request(key) or JobRequest(
             key=key,

@@ -1,9 +1,10 @@
 """Jobs as pods of a Kubernetes cluster: they outlive whoever launched them, and whoever asks next adopts them."""
 
+import functools
 import re
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from taxiway.core.errors import BackendError, SpecError
 from taxiway.core.jobs import Cause, Failure, JobRequest, JobState, JobStatus
@@ -14,9 +15,8 @@ from taxiway.runners import manifests
 from taxiway.runners.manifests import JOB_LABEL, Gang
 from taxiway.runners.objects import Cluster
 from taxiway.runners.stamped import lines, newer, page, second
-
-if TYPE_CHECKING:
-    from taxiway.stores.mailbox import Mailbox
+from taxiway.stores.mailbox import REQUEST, RESULT, Mailbox
+from taxiway.stores.objects import open_store
 
 _SCHEME = "kubernetes://"
 _HANDLE = re.compile(r"kubernetes://([a-z0-9-]{1,63})/(Pod|Job|JobSet)/(taxiway-([0-9a-f]{32})-[0-9a-f]{8})")
@@ -83,14 +83,15 @@ class KubernetesRunner:
             SpecError: this account may not create it, or the server can never accept it.
         """
         self._check_credentials()
-        mailbox = self._mailbox()
-        mailbox.post(request)
+        found = self._mailbox.found(request.key.slug)
+        if REQUEST not in found:
+            self._mailbox.post(request)
         jobset = self._spec.nodes > 1 and self._cluster.knows("JobSet")
         objects = self._objects(request, jobset=jobset)
         main = objects[0]
         place = _Place(str(self._spec.namespace), main["kind"], main["metadata"]["name"], request.key.slug)
-        if not any(mailbox.marked(request.key.slug, word) for word in (_CANCELLED, _LAUNCHED)):
-            self._create(mailbox, place, objects)
+        if not {_CANCELLED, _LAUNCHED} & found:
+            self._create(place, objects)
         self._tidy(place.namespace)
         return f"{_SCHEME}{place.namespace}/{place.kind}/{place.name}"
 
@@ -105,9 +106,10 @@ class KubernetesRunner:
             return self._with_the_queues_words(place, found, status)
         if status.state is not JobState.ENDED:
             return status
-        if self._mailbox().marked(place.slug, _CANCELLED):
+        left = self._mailbox.found(place.slug)
+        if _CANCELLED in left:
             return status.model_copy(update={"failure": Failure.of(Cause.CANCELLED, "the job was cancelled")})
-        if self._mailbox().answered(place.slug):
+        if RESULT in left:
             return status.model_copy(update={"failure": None})
         return self._with_last_words(place, status)
 
@@ -130,7 +132,7 @@ class KubernetesRunner:
         found = self._cluster.get(place.kind, place.namespace, place.name)
         if found is not None and is_over(found):
             return
-        self._mailbox().mark(place.slug, _CANCELLED)
+        self._mailbox.mark(place.slug, _CANCELLED)
         self._cluster.delete(place.kind, place.namespace, place.name)
         for grace_s, patience_s in ((None, self._spec.grace_s + _SLACK_S), (0, _SLACK_S)):
             for pod in self._pods(place) if grace_s == 0 else ():  # its node may be lost: forget it
@@ -177,12 +179,12 @@ class KubernetesRunner:
 
     def _gone(self, place: _Place) -> JobStatus:
         """What to say of a job of which nothing is there."""
-        mailbox = self._mailbox()
-        if mailbox.marked(place.slug, _CANCELLED):
+        found = self._mailbox.found(place.slug)
+        if _CANCELLED in found:
             return JobStatus(state=JobState.ENDED, failure=Failure.of(Cause.CANCELLED, "the job was cancelled"))
-        if mailbox.answered(place.slug):
+        if RESULT in found:
             return JobStatus(state=JobState.ENDED, detail="it has its result, and its pod was cleared away")
-        if not mailbox.marked(place.slug, _LAUNCHED):
+        if _LAUNCHED not in found:
             said = self._refusals.get(place.name, "a quota of the namespace has no room for it")
             return JobStatus(state=JobState.QUEUED, detail=said, failure=Failure.of(Cause.QUOTA, said))
         events = self._cluster.list("Event", place.namespace, fieldSelector=f"involvedObject.name={place.name}")
@@ -217,7 +219,7 @@ class KubernetesRunner:
         message = f"{status.failure.message}. It last printed: {last}" if last else status.failure.message
         return status.model_copy(update={"failure": Failure.of(Cause.CRASHED, message), "detail": message})
 
-    def _create(self, mailbox: "Mailbox", place: _Place, objects: list[dict[str, Any]]) -> None:
+    def _create(self, place: _Place, objects: list[dict[str, Any]]) -> None:
         """Creates what is not there yet, and notes that it was; a refusal is remembered instead."""
         refused = self._cluster.create(place.namespace, objects[0])
         if refused:
@@ -226,7 +228,7 @@ class KubernetesRunner:
         for one in objects[1:]:
             main = self._cluster.get(place.kind, place.namespace, place.name) or {}
             self._cluster.create(place.namespace, manifests.owned(one, main))
-        mailbox.mark(place.slug, _LAUNCHED)
+        self._mailbox.mark(place.slug, _LAUNCHED)
 
     def _pods(self, place: _Place) -> list[dict[str, Any]]:
         return self._cluster.list("Pod", place.namespace, labelSelector=f"{JOB_LABEL}={place.slug}")
@@ -264,10 +266,8 @@ class KubernetesRunner:
                 do="Create the Secret in the pod's namespace and name it.",
             )
 
-    def _mailbox(self) -> "Mailbox":
-        from taxiway.stores.mailbox import Mailbox
-        from taxiway.stores.objects import open_store
-
+    @functools.cached_property
+    def _mailbox(self) -> Mailbox:
         return Mailbox(open_store(self._store, credentials=self._options or None))
 
 

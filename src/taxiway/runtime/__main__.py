@@ -6,6 +6,7 @@ answers requests, `nursery` is how it makes the processes that hold the models, 
 """
 
 import argparse
+import gc
 import json
 import os
 import socket
@@ -64,15 +65,18 @@ def _start(given: argparse.Namespace) -> int:
     return starts[given.command]()
 
 
-def _job(store: str, slug: str) -> int:
+def _job(uri: str, slug: str) -> int:
+    gc.disable()  # until the stage begins: it would look at every module a hundred times, and free nothing
     from taxiway.runtime.job import fetch, perform
     from taxiway.runtime.last_words import last_words
     from taxiway.runtime.stopping import Stop, Stopped
+    from taxiway.stores.objects import open_store
 
     stop = Stop().listen()
     try:
         with last_words():
-            return 1 if perform(fetch(store, slug), stop=stop) else 0
+            store = open_store(uri)
+            return 1 if perform(fetch(store, slug), store, stop=stop) else 0
     except Stopped:
         return _ASKED_TO_STOP
     except TaxiwayError as error:

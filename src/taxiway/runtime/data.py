@@ -12,13 +12,12 @@ from taxiway.core.data import DataObject, DatasetRef
 from taxiway.core.names import unknown
 from taxiway.core.specs.data import Format
 from taxiway.core.specs.evaluation import Holdout
+from taxiway.engines.columns import read_columns, unused
 from taxiway.engines.hashing import hashed, mixed, pseudonyms
-from taxiway.engines.rules import unused
-from taxiway.engines.validation import read_columns
 from taxiway.stores.checksums import local_folder, verify
 from taxiway.stores.cloud import cloud_options, iceberg_options
 from taxiway.stores.datasets import objects
-from taxiway.stores.objects import ObjectStore, open_store
+from taxiway.stores.objects import ObjectStore
 from taxiway.stores.tables import newest_metadata
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def frame(ref: DatasetRef, store: ObjectStore) -> pl.LazyFrame:
         IntegrityError: an object is gone or has other bytes than it had.
         SpecError: the data cannot be read, or the policy names a column that is not there.
     """
-    source = open_store(ref.uri)
+    source = store.beside(ref.uri)
     listed = objects(ref, store)
     verify(listed, source)
     data = _policy(_scan(ref, listed, source), ref, store)

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import gc
 import importlib
 import json
 import resource
@@ -19,10 +20,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from taxiway.core.errors import BackendError, DeadlineExceeded, IntegrityError, SpecError, TaxiwayError
 from taxiway.core.jobs import RETRYABLE, Cause, Failure, JobKey, JobRequest, JobResult
-from taxiway.core.monitoring import CompareWork, IllustrateWork, MeasureWork, ProfileWork, ReferenceWork, WindowWork
 from taxiway.core.names import check_entry_point, unknown
 from taxiway.core.records import Record, load_record
-from taxiway.core.stages import EvaluateWork, ScoreWork, Stage, TrainWork, ValidateWork
+from taxiway.core.stages import Stage
 from taxiway.runtime.context import Job
 from taxiway.runtime.stopping import Stop, Stopped
 from taxiway.runtime.world import World
@@ -38,27 +38,44 @@ _FETCH_S = 60.0
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """What does a stage: a function of the runtime, imported when it is needed, and the kind of work it takes."""
+    """What does a stage, imported when it is needed: nobody waits for the libraries of another stage.
+
+    Attributes:
+        function: `module:name` of a function of the runtime.
+        work: `module:name` of the kind of record it takes.
+        libraries: what it imports before it comes to anybody else's code.
+    """
 
     function: str
-    work: type[Record]
+    work: str = "taxiway.core.records:Record"
+    libraries: tuple[str, ...] = ()
+
+    def load(self) -> tuple[Callable[[Any, Job], Record], type[Record]]:
+        """The function and the kind of record; a library that is missing is left to whoever uses it."""
+        for library in self.libraries:
+            with contextlib.suppress(ImportError):
+                importlib.import_module(library)
+        return _named(self.function), _named(self.work)
 
 
+_ROWS = ("polars", "numpy")
 STAGES: Mapping[str, Step] = {
-    Stage.VALIDATE: Step("taxiway.runtime.validation:validate", ValidateWork),
-    Stage.TRAIN: Step("taxiway.runtime.training:train", TrainWork),
-    Stage.EVALUATE: Step("taxiway.runtime.evaluation:evaluate", EvaluateWork),
-    Stage.SCORE: Step("taxiway.runtime.scoring:score", ScoreWork),
-    Stage.WINDOW: Step("taxiway.runtime.windows:window", WindowWork),
-    Stage.REFERENCE: Step("taxiway.runtime.profiles:reference", ReferenceWork),
-    Stage.PROFILE: Step("taxiway.runtime.profiles:profile", ProfileWork),
-    Stage.COMPARE: Step("taxiway.runtime.drift:compare", CompareWork),
-    Stage.ILLUSTRATE: Step("taxiway.runtime.illustrations:illustrate", IllustrateWork),
-    Stage.MEASURE: Step("taxiway.runtime.performance:measure", MeasureWork),
+    Stage.VALIDATE: Step("taxiway.runtime.validation:validate", "taxiway.core.stages:ValidateWork", ("polars",)),
+    Stage.TRAIN: Step("taxiway.runtime.training:train", "taxiway.core.stages:TrainWork", _ROWS),
+    Stage.EVALUATE: Step("taxiway.runtime.evaluation:evaluate", "taxiway.core.stages:EvaluateWork", _ROWS),
+    Stage.SCORE: Step("taxiway.runtime.scoring:score", "taxiway.core.stages:ScoreWork", _ROWS),
+    Stage.WINDOW: Step("taxiway.runtime.windows:window", "taxiway.core.monitoring:WindowWork"),
+    Stage.REFERENCE: Step("taxiway.runtime.profiles:reference", "taxiway.core.monitoring:ReferenceWork"),
+    Stage.PROFILE: Step("taxiway.runtime.profiles:profile", "taxiway.core.monitoring:ProfileWork", _ROWS),
+    Stage.COMPARE: Step("taxiway.runtime.drift:compare", "taxiway.core.monitoring:CompareWork"),
+    Stage.ILLUSTRATE: Step("taxiway.runtime.illustrations:illustrate", "taxiway.core.monitoring:IllustrateWork", _ROWS),
+    Stage.MEASURE: Step("taxiway.runtime.performance:measure", "taxiway.core.monitoring:MeasureWork", _ROWS),
 }
 """The stages Taxiway has; a request may also name a function of its own as `module:function`."""
 
-ASSISTANTS: Mapping[str, Step] = {Stage.TRAIN: Step("taxiway.runtime.training:assist", TrainWork)}
+ASSISTANTS: Mapping[str, Step] = {
+    Stage.TRAIN: dataclasses.replace(STAGES[Stage.TRAIN], function="taxiway.runtime.training:assist")
+}
 """What the other processes of a job do, where it has several."""
 
 CAUSES: Mapping[type[BaseException], Cause] = {
@@ -81,13 +98,9 @@ def run(request: JobRequest, store: "ObjectStore", scratch: Path | None = None) 
 
 
 def perform(
-    data: Mapping[str, Any],
-    *,
-    credentials: Mapping[str, str] | None = None,
-    scratch: Path | None = None,
-    stop: Stop | None = None,
+    data: Mapping[str, Any], store: "ObjectStore", *, scratch: Path | None = None, stop: Stop | None = None
 ) -> Failure | None:
-    """Does what a dumped `JobRequest` asks and delivers the result, once; nothing when there is a result already.
+    """Does what a dumped `JobRequest` asks and delivers the result, once; nothing when there is one already.
 
     Gives the failure that it delivered, if it did. Of several processes of a job the first one delivers the record, and
     each delivers its failure: the first that comes counts.
@@ -97,11 +110,9 @@ def perform(
         SpecError: the request does not even say where its result should go.
     """
     from taxiway.stores.mailbox import Mailbox
-    from taxiway.stores.objects import open_store
 
     end = time.monotonic() + _patience_s(data)
     key = _key(data)
-    store = open_store(str(data.get("store")), credentials=credentials)
     answered = _patiently(lambda: store.head(f"jobs/{key.slug}/result.json"), min(end, time.monotonic() + _FETCH_S))
     if answered:  # by whatever version of Taxiway: what it says is for the operator to read
         return None
@@ -113,25 +124,22 @@ def perform(
     return result.failure
 
 
-def fetch(store_uri: str, slug: str) -> dict[str, Any]:
+def fetch(store: "ObjectStore", slug: str) -> dict[str, Any]:
     """The dumped request that an operator posted under a job's slug.
 
     Raises:
         BackendError: the store does not answer within a minute.
         SpecError: there is no such request.
     """
-    from taxiway.stores.objects import open_store
-
-    store = open_store(store_uri)
     data = _patiently(lambda: store.read(f"jobs/{slug}/job.json"), time.monotonic() + _FETCH_S)
     if data is None:
         raise SpecError(
-            "there is no request for this job", where=f"{store_uri} jobs/{slug}", do="Check --store, --key."
+            "there is no request for this job", where=f"{store.uri} jobs/{slug}", do="Check --store, --key."
         )
     try:
         return dict(json.loads(data))
     except (TypeError, ValueError) as error:
-        raise IntegrityError("the request of a job is broken", where=f"{store_uri} jobs/{slug}", got=error) from None
+        raise IntegrityError("the request of a job is broken", where=f"{store.uri} jobs/{slug}", got=error) from None
 
 
 def failure_of(error: BaseException) -> Failure:
@@ -167,6 +175,8 @@ def _stage(request: JobRequest, around: Callable[[Path], Job], scratch: Path | N
             expected=kind.__name__,
             got=type(work).__name__,
         )
+    gc.freeze()  # what was imported stays, and the collector need not look at it again
+    gc.enable()
     with _folder(scratch) as folder:
         record = function(work, around(folder))
     if not isinstance(record, Record):
@@ -178,9 +188,12 @@ def _function(stage: str, world: World) -> tuple[Callable[[Any, Job], Record], t
     step = STAGES.get(stage) if world.leads else ASSISTANTS.get(stage)
     if step is None and ":" not in stage:
         raise unknown("stage", stage, [str(known) for known in STAGES], where="a job request")
-    step = step or Step(check_entry_point(stage), Record)
-    module, _, name = step.function.partition(":")
-    return getattr(importlib.import_module(module), name), step.work
+    return (step or Step(check_entry_point(stage))).load()
+
+
+def _named(name: str) -> Any:
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
 @contextlib.contextmanager

@@ -14,9 +14,7 @@ from taxiway.engines.entry_points import load_entry_point
 from taxiway.runtime.checkpoints import Checkpoints, scope
 from taxiway.runtime.context import Job
 from taxiway.runtime.environment import environment, imports_torch, peak_memory_bytes, seed_all
-from taxiway.runtime.models import save_model
 from taxiway.runtime.parallel import Parallel
-from taxiway.runtime.profiles import keep_profile
 from taxiway.runtime.run import Run, Silent, Writer
 from taxiway.runtime.stopping import Stopped
 
@@ -51,6 +49,9 @@ def train(work: TrainWork, job: Job) -> TrainingRun:
         finally:
             seconds = time.monotonic() - started
             writer.flush()
+    from taxiway.runtime.models import save_model  # not before: the function need not wait for what comes after it
+    from taxiway.runtime.profiles import keep_profile
+
     ref = save_model(model, work, head, job.store, job.scratch, named_inputs=run.named_inputs)
     profile = keep_profile(data, ref, job.store)
     done = TrainingRun(

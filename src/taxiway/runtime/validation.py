@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from taxiway.core.stages import ValidateWork
 from taxiway.core.validation import CheckResult, ValidationReport, judge
+from taxiway.engines.columns import read_columns
 from taxiway.engines.contracts import contract_digest, load_contract
-from taxiway.engines.validation import count_rows, examine, read_columns
+from taxiway.engines.validation import count_rows, examine
 from taxiway.runtime.data import frame
 from taxiway.stores.datasets import snapshot
 

@@ -92,9 +92,11 @@ def work(order: Order, ends: Ends, *, parent: int, close: int) -> NoReturn:
 
 def _do(order: Order, stop: Stop) -> Failure | None:
     """The failure to report where no result could be delivered."""
+    from taxiway.stores.objects import open_store
+
     try:
-        scratch = Path(order.folder) / "scratch"
-        job.perform(order.request, credentials=order.credentials, scratch=scratch, stop=stop)
+        store = open_store(str(order.request.get("store")), credentials=order.credentials)
+        job.perform(order.request, store, scratch=Path(order.folder) / "scratch", stop=stop)
     except Exception as error:  # noqa: BLE001 - whatever it is, the supervisor writes it down
         traceback.print_exc()
         return job.failure_of(error)

@@ -49,6 +49,30 @@ def connect(uri: str, credentials: Mapping[str, str] | None, patience_s: float) 
     Raises:
         SpecError: the URI names no store we know, or an option is unknown.
     """
+    scheme, rest = _parts(uri)
+    if scheme == "file":
+        return _folder(uri, rest, patience_s)
+    bucket, prefix = _bucket(rest)
+    options = dict(credentials or {})
+    with translated(uri):
+        client = _CLIENTS[scheme](bucket, options, patience_s)
+    return Backend(f"{scheme}://{bucket}/{prefix}", client, prefix, None, patience_s, options)
+
+
+def beside(backend: Backend, uri: str) -> Backend:
+    """Opens `uri` with what the environment says; through the client that is there, if that opened the same bucket so.
+
+    Raises:
+        SpecError: as for `connect`.
+    """
+    scheme, rest = _parts(uri)
+    bucket, prefix = _bucket(rest) if scheme != "file" else ("", "")
+    if not bucket or backend.options or not backend.uri.startswith(f"{scheme}://{bucket}/"):
+        return connect(uri, None, backend.patience_s)
+    return backend._replace(uri=f"{scheme}://{bucket}/{prefix}", prefix=prefix)
+
+
+def _parts(uri: str) -> tuple[str, str]:
     scheme, sign, rest = uri.partition("://")
     if scheme not in _SCHEMES or not rest or "@" in rest.partition("/")[0]:
         raise SpecError(
@@ -58,15 +82,13 @@ def connect(uri: str, credentials: Mapping[str, str] | None, patience_s: float) 
             got=repr(uri) if "@" not in uri else "one with credentials in it",
             do="Give credentials apart from the URI." if "@" in uri else (nearest(scheme, _SCHEMES) if sign else ""),
         )
-    if scheme == "file":
-        return _folder(uri, rest, patience_s)
+    return scheme, rest
+
+
+def _bucket(rest: str) -> tuple[str, str]:
     bucket, _, prefix = rest.partition("/")
     prefix = prefix.strip("/")
-    prefix = f"{check_path(prefix, where=_WHERE)}/" if prefix else ""
-    options = dict(credentials or {})
-    with translated(uri):
-        client = _CLIENTS[scheme](bucket, options, patience_s)
-    return Backend(f"{scheme}://{bucket}/{prefix}", client, prefix, None, patience_s, options)
+    return bucket, f"{check_path(prefix, where=_WHERE)}/" if prefix else ""
 
 
 def _folder(uri: str, rest: str, patience_s: float) -> Backend:

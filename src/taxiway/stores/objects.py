@@ -18,7 +18,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 
 from taxiway.core.errors import BackendError, SpecError
 from taxiway.stores import folder
-from taxiway.stores.backends import Backend, connect
+from taxiway.stores.backends import Backend, beside, connect
 from taxiway.stores.chance import CHANCE
 from taxiway.stores.faults import ConnectionLost, NotFound, translate, translated
 from taxiway.stores.paths import check_path, require_inside
@@ -66,6 +66,10 @@ class ObjectStore:
     def remote(self) -> bool:
         """Whether every request is a round trip, so that fewer requests are worth more than shorter listings."""
         return self._backend.root is None and not self.uri.startswith("memory:")
+
+    def beside(self, uri: str) -> "ObjectStore":
+        """The store at another URI, as `open_store(uri)` opens it; in the same bucket without the time that takes."""
+        return ObjectStore(beside(self._backend, uri))
 
     def get(self, path: str) -> bytes:
         """An object's bytes.

@@ -47,7 +47,7 @@ class JobTrigger(BaseTrigger):
     async def _watch(self) -> Watch:
         hook, job = TaxiwayHook(self.taxiway_conn_id), Started.load(self.job)
         access = await hook.aaccess(job.where)
-        return Watch(await asyncio.to_thread(access.desk), job, poll_s=self.poll_s)
+        return await asyncio.to_thread(lambda: Watch(access.desk, job, poll_s=self.poll_s))
 
     def _show(self, text: str) -> None:
         for line in text.splitlines():

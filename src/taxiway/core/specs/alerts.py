@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import JsonValue
 
 from taxiway.core.errors import SpecError
 from taxiway.core.names import EntryPoint, canonical
 from taxiway.core.records import spec
+from taxiway.core.variants import OneOf
 
 
 @spec
@@ -86,7 +87,7 @@ class NotifierAlerts:
 
 
 AnyAlerts = SlackAlerts | NotifierAlerts
-Alerts = Annotated[AnyAlerts, Field(discriminator="kind")]
+Alerts = Annotated[AnyAlerts, OneOf()]
 
 
 def address(alerts: AnyAlerts) -> str:

@@ -8,6 +8,7 @@ from pydantic import Field, NonNegativeInt
 
 from taxiway.core.errors import SpecError
 from taxiway.core.records import spec
+from taxiway.core.variants import OneOf
 
 Confidence = Annotated[float, Field(ge=0.5, le=0.998)]
 FirstModel = Literal["pass", "refuse"]
@@ -100,8 +101,8 @@ class Approval:
     kind: Literal["approval"] = dataclasses.field(default="approval", kw_only=True)
 
 
-MeasuredGate = Annotated[Threshold | BeatsChampion | MaxRegression, Field(discriminator="kind")]
-Gate = Annotated[Threshold | BeatsChampion | MaxRegression | Approval, Field(discriminator="kind")]
+MeasuredGate = Annotated[Threshold | BeatsChampion | MaxRegression, OneOf()]
+Gate = Annotated[Threshold | BeatsChampion | MaxRegression | Approval, OneOf()]
 
 
 def describe(gate: Gate) -> str:

@@ -4,19 +4,11 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import (
-    Discriminator,
-    Field,
-    JsonValue,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-    Tag,
-)
+from pydantic import Field, JsonValue, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from taxiway.core.errors import SpecError
 from taxiway.core.records import spec
+from taxiway.core.variants import OneOf
 
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|[kMGTPE]i?)?$")]
 """An amount in Kubernetes' words: `500m`, `2`, `16Gi`."""
@@ -145,16 +137,7 @@ class KubernetesJob:
             raise SpecError("a pod needs an image", where="KubernetesJob.image", do="Name one, with its tag.")
 
 
-def _kind(value: object) -> object:
-    return value.get("kind", "local") if isinstance(value, Mapping) else getattr(value, "kind", None)
-
-
-Where = Annotated[
-    Annotated[LocalJob, Tag("local")]
-    | Annotated[DockerJob, Tag("docker")]
-    | Annotated[KubernetesJob, Tag("kubernetes")],
-    Discriminator(_kind),
-]
+Where = Annotated[LocalJob | DockerJob | KubernetesJob, OneOf(default="local")]
 """Where a stage may run."""
 
 

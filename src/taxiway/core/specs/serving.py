@@ -10,6 +10,7 @@ from taxiway.core.errors import SpecError
 from taxiway.core.names import CHAMPION, Name, check_entry_point
 from taxiway.core.records import spec
 from taxiway.core.specs.targets import LocalServer, Servers
+from taxiway.core.variants import OneOf
 
 Percent = Annotated[int, Field(ge=1, le=100)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -84,9 +85,7 @@ class Shadow:
 
     duration: timedelta = timedelta(0)
     requests: NonNegativeInt = 0
-    then: Annotated[Direct | BlueGreen | Canary, Field(discriminator="kind")] = dataclasses.field(
-        default_factory=Direct
-    )
+    then: Annotated[Direct | BlueGreen | Canary, OneOf()] = dataclasses.field(default_factory=Direct)
     kind: Literal["shadow"] = dataclasses.field(default="shadow", kw_only=True)
 
     def __post_init__(self) -> None:
@@ -102,7 +101,7 @@ class Shadow:
             )
 
 
-Rollout = Annotated[Direct | BlueGreen | Canary | Shadow, Field(discriminator="kind")]
+Rollout = Annotated[Direct | BlueGreen | Canary | Shadow, OneOf()]
 
 
 @spec

@@ -8,6 +8,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from taxiway.core.errors import SpecError
 from taxiway.core.records import spec
+from taxiway.core.variants import OneOf
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -49,7 +50,7 @@ class WebTokens:
     kind: Literal["web_tokens"] = dataclasses.field(default="web_tokens", kw_only=True)
 
 
-Access = Annotated[Everybody | Tokens | WebTokens, Field(discriminator="kind")]
+Access = Annotated[Everybody | Tokens | WebTokens, OneOf()]
 
 
 @spec
@@ -254,7 +255,7 @@ class KServeServers:
         return KubernetesServers(mode="revisions", **{name: getattr(self, name) for name in shared})
 
 
-Servers = Annotated[LocalServer | DockerServer | KubernetesServers | KServeServers, Field(discriminator="kind")]
+Servers = Annotated[LocalServer | DockerServer | KubernetesServers | KServeServers, OneOf()]
 
 
 def _open_to_all(where: str) -> SpecError:
