@@ -2,10 +2,10 @@
 
     uv run --extra dev python tests/benchmarks/jobs.py [--json] [--quick] [--runs 5] [--pods 50]
 
-It needs the cluster and the engine of `tests/cluster` and the S3 server there. All four contenders run under
-`dag.test()` in this process, in turns. The pod operator's script does what is done for a training, and then says when
-it begins: it is seeded, and reads the same rows from the same store. The waiting ones are real pods with real triggers
-in an event loop of their own, which is what a triggerer is.
+It needs the cluster and the engine of `tests/cluster` and the S3 server there. The four DAGs of `pods/` run in turns,
+twice: in a real Airflow, where each task has a process of its own and starts when Airflow says that it did, and under
+`dag.test()` in this process, with everything imported beforehand. The pods that are waited for by the dozen are real,
+and have real triggers in an event loop of their own, which is what a triggerer is.
 """
 
 import argparse
@@ -17,8 +17,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 TESTS = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TESTS))
@@ -28,21 +30,11 @@ from table import report, row  # noqa: E402
 import airflow_home  # noqa: E402
 from cluster import fixtures  # noqa: E402
 from operators import stages  # noqa: E402
+from system.standalone import Standalone, until  # noqa: E402
 
+PODS = Path(__file__).parent / "pods"
+DAGS = ("ours-waiting", "theirs-waiting", "ours-deferred", "theirs-deferred")
 SECRET = "taxiway-store"
-SCRIPT = """
-import io, os, random, time
-import numpy, obstore, polars
-from obstore.store import from_url
-random.seed(0)
-numpy.random.seed(0)
-store = from_url(os.environ["STORE"], client_options={"allow_http": True})
-rows = polars.read_parquet(io.BytesIO(bytes(store.get("rows/rows.parquet").bytes())))
-began = time.time()
-from sklearn.linear_model import LogisticRegression
-LogisticRegression().fit(rows.select("x"), rows["late"].to_numpy())
-store.put("times/" + os.environ["NAME"], f"{began} {time.time()}".encode())
-"""
 
 
 class Ground:
@@ -55,6 +47,11 @@ class Ground:
         secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": SECRET, "namespace": self.namespace}}
         text = json.dumps({**secret, "stringData": self.storage.environment})
         self.cluster.kubectl("create", "-f", "-", stdin=text)
+
+    def tell(self, report_data: dict) -> None:
+        """Leaves word for the DAG files: what to run where, and on which rows."""
+        told = {"image": self.image, "namespace": self.namespace, "store": self.storage.uri}
+        os.environ["TAXIWAY_BENCHMARK"] = json.dumps({**told, "secret": SECRET, "report": report_data})
 
 
 @contextlib.contextmanager
@@ -84,85 +81,78 @@ def ground(folder: Path):
         yield found
 
 
-def dag(name):
-    from airflow.sdk import DAG
+class Running(Standalone):
+    """The Airflow of this benchmark."""
 
-    made = DAG(name, schedule=None, start_date=datetime(2024, 1, 1, tzinfo=UTC))
-    made.fileloc = stages.__file__
-    return made
+    ready_when = f"/api/v2/dags/{DAGS[-1]}"
 
 
-def clocked(times, kind):
-    """An operator that says when the task begins and ends, deferred or not."""
+class Task(NamedTuple):
+    """One training as a task, as a job and as user code, in seconds since 1970.
 
-    class Clocked(kind):
-        def execute(self, context):
-            times.setdefault("started", time.time())
-            return super().execute(context)
+    Attributes:
+        started: when Airflow says that the task began.
+        began: when the user's code did.
+        done: when the job had its result, or the script was through.
+        ended: when Airflow says that the task was over.
+    """
 
-        def post_execute(self, *_, **__):
-            times["ended"] = time.time()
+    started: float
+    began: float
+    done: float
+    ended: float
 
-    return Clocked
 
-
-def ours(ground: Ground, name: str, report_data: dict, *, deferrable: bool) -> dict[str, float]:
-    """When one training began and ended, as a task, as user code and as a job."""
-    from taxiway.core import KubernetesJob, Training
+def task(ground: Ground, dag_id: str, run_id: str, started: float, ended: float) -> Task:
+    """A task's times, with what its pod wrote down."""
     from taxiway.core.jobs import JobKey
-    from taxiway.operators.training import TrainOperator
     from taxiway.stores.mailbox import Mailbox
     from taxiway.stores.objects import open_store
 
-    times: dict[str, float] = {}
-    made = dag(name)
-    store = ground.storage.uri
-    on = KubernetesJob(ground.image, secrets=(SECRET,), cpu="100m", memory="1Gi", shm="16Mi")
-    clocked(times, TrainOperator)(
-        task_id="train",
-        model="m",
-        report=report_data,
-        training=Training("operators.stages:stamped", params={"signs": store, "name": name}, on=on),
-        deferrable=deferrable,
-        dag=made,
-    )
-    run = airflow_home.run(made)
-    assert airflow_home.states(run) == {"train": "success"}
-    opened = open_store(store)
-    times["began"] = float(opened.get(f"{name}/began"))
-    result = Mailbox(opened).result(JobKey(dag_id=name, run_id=run.run_id, task_id="train"))
-    times["done"] = datetime.fromisoformat(result.ended_at).timestamp()
-    return times
+    opened = open_store(ground.storage.uri)
+    if dag_id.startswith("theirs"):
+        began, done = (float(word) for word in opened.get(f"times/{run_id}").split())
+        return Task(started, began, done, ended)
+    result = Mailbox(opened).result(JobKey(dag_id=dag_id, run_id=run_id, task_id="train"))
+    done = datetime.fromisoformat(result.ended_at).timestamp()
+    return Task(started, float(opened.get(f"{run_id}/began")), done, ended)
 
 
-def theirs(ground: Ground, name: str, _: dict, *, deferrable: bool) -> dict[str, float]:
-    """The same of a script in a pod of the pod operator."""
-    from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
-    from kubernetes.client import models as k8s
+@contextlib.contextmanager
+def in_airflow(ground: Ground, folder: Path) -> Iterator[Callable[[str], Task]]:
+    """Runs a DAG in an Airflow of its own, where a task has a process of its own."""
+    told = {
+        "AIRFLOW_CONN_KUBERNETES_DEFAULT": os.environ["AIRFLOW_CONN_KUBERNETES_DEFAULT"],
+        "AIRFLOW__CORE__DAGS_FOLDER": str(PODS),
+        "AIRFLOW__TAXIWAY__STORE": ground.storage.uri,
+    }
+    folder.mkdir()
+    with Running(folder, None, **told) as running:
+        until(lambda: running.call("GET", f"/api/v2/dags/{DAGS[0]}").is_success, 120, "no DAGs")
 
-    from taxiway.stores.objects import open_store
+        def run(dag_id: str) -> Task:
+            run_id = running.trigger(dag_id)
+            assert running.finish(dag_id, run_id, 300) == "success", running.tail()
+            told = running.call("GET", running.task(dag_id, run_id, "train")).json()
+            started, ended = (datetime.fromisoformat(told[word]).timestamp() for word in ("start_date", "end_date"))
+            return task(ground, dag_id, run_id, started, ended)
 
-    times: dict[str, float] = {}
-    made = dag(name)
-    drop = k8s.V1Capabilities(drop=["ALL"])
-    clocked(times, KubernetesPodOperator)(
-        task_id="train",
-        name=name,
-        namespace=ground.namespace,
-        image=ground.image,
-        cmds=["python", "-c", SCRIPT],
-        env_vars={"STORE": ground.storage.uri, "NAME": name, "HOME": "/tmp"},
-        env_from=[k8s.V1EnvFromSource(secret_ref=k8s.V1SecretEnvSource(name=SECRET))],
-        security_context={"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-        container_security_context=k8s.V1SecurityContext(allow_privilege_escalation=False, capabilities=drop),
-        container_resources=k8s.V1ResourceRequirements(requests={"cpu": "100m", "memory": "1Gi"}),
-        deferrable=deferrable,
-        dag=made,
-    )
-    run = airflow_home.run(made)
-    assert airflow_home.states(run) == {"train": "success"}
-    began, done = (float(word) for word in open_store(ground.storage.uri).get(f"times/{name}").split())
-    return {**times, "began": began, "done": done}
+        yield run
+
+
+def in_this_process(ground: Ground) -> Callable[[str], Task]:
+    """Runs a DAG here, with everything that it imports imported."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    found = DagBag(PODS).dags
+
+    def run(dag_id: str) -> Task:
+        done = airflow_home.run(found[dag_id])
+        ti = done.get_task_instance("train")
+        assert str(ti.state) == "success", dag_id
+        return task(ground, dag_id, done.run_id, ti.start_date.timestamp(), ti.end_date.timestamp())
+
+    return run
 
 
 def rows_of(ground: Ground, folder: Path) -> dict:
@@ -180,21 +170,41 @@ def rows_of(ground: Ground, folder: Path) -> dict:
     return ValidationReport(dataset=ref, outcome=Outcome.PASS, rows=400, columns={}, checks=()).dump()
 
 
-def latencies(ground: Ground, folder: Path, runs: int) -> dict[str, tuple[float, float]]:
+def latencies(run: Callable[[str], Task], runs: int) -> dict[str, tuple[float, float]]:
     """Seconds from a task's start to the user's code, and from the job's end to the task's: the medians."""
-    told = rows_of(ground, folder)
-    contenders = {
-        f"{whose}-{how}": (whose, how == "deferred") for whose in ("ours", "theirs") for how in ("waiting", "deferred")
-    }
-    seen: dict[str, list[dict[str, float]]] = {name: [] for name in contenders}
+    seen: dict[str, list[Task]] = {name: [] for name in DAGS}
     for turn in range(runs + 1):
-        for name, (whose, deferrable) in contenders.items():
-            called = f"{name}-{turn}"
-            one = (ours if whose == "ours" else theirs)(ground, called, told, deferrable=deferrable)
+        for name in DAGS:
+            one = run(name)
             if turn:  # the first turn is everybody's warm-up
                 seen[name].append(one)
-    between = lambda times, first, last: statistics.median(one[last] - one[first] for one in times)  # noqa: E731
-    return {name: (between(times, "started", "began"), between(times, "done", "ended")) for name, times in seen.items()}
+    return {
+        name: (
+            statistics.median(one.began - one.started for one in tasks),
+            statistics.median(one.ended - one.done for one in tasks),
+        )
+        for name, tasks in seen.items()
+    }
+
+
+def compared(seconds: dict[str, tuple[float, float]], where: str, target: float | None) -> list[dict]:
+    """Our times over theirs, and ours in seconds."""
+    rows = []
+    for how in ("waiting", "deferred"):
+        (start, end), (their_start, their_end) = seconds[f"ours-{how}"], seconds[f"theirs-{how}"]
+        rows += [
+            row(f"{where}{how}: task's start to user's code / pod operator", start / their_start, target, at_most=True),
+            row(f"{where}{how}: the same, s", start, None, at_most=True),
+            row(f"{where}{how}: job's end to task's end / pod operator", end / their_end, target, at_most=True),
+            row(f"{where}{how}: the same, s", end, None, at_most=True),
+            row(
+                f"{where}{how}: both together / pod operator",
+                (start + end) / (their_start + their_end),
+                target,
+                at_most=True,
+            ),
+        ]
+    return rows
 
 
 def held(ground: Ground, folder: Path, pods: int, seconds: float) -> dict[str, dict[str, float]]:
@@ -244,18 +254,12 @@ def main() -> int:
     runs, pods = (1, 5) if options.quick else (options.runs, options.pods)
     airflow_home.settle()
     with tempfile.TemporaryDirectory() as folder, ground(Path(folder)) as found, contextlib.redirect_stdout(sys.stderr):
-        seconds = latencies(found, Path(folder), runs)
+        found.tell(rows_of(found, Path(folder)))
+        with in_airflow(found, Path(folder) / "airflow") as run:
+            real = latencies(run, runs)
+        warm = latencies(in_this_process(found), runs)
         costs = held(found, Path(folder), pods, 15.0 if options.quick else 60.0)
-    rows = []
-    for how in ("waiting", "deferred"):
-        (start, end), (their_start, their_end) = seconds[f"ours-{how}"], seconds[f"theirs-{how}"]
-        rows += [
-            row(f"{how}: task's start to user's code / pod operator", start / their_start, 1.0, at_most=True),
-            row(f"{how}: the same, s", start, None, at_most=True),
-            row(f"{how}: job's end to task's end / pod operator", end / their_end, 1.0, at_most=True),
-            row(f"{how}: the same, s", end, None, at_most=True),
-            row(f"{how}: both together / pod operator", (start + end) / (their_start + their_end), 1.0, at_most=True),
-        ]
+    rows = [*compared(real, "", 1.0), *compared(warm, "all imported, ", None)]
     idle, mine, other = (costs[whose] for whose in ("idle", "ours", "theirs"))
     rows += [
         row(f"{pods} deferred: memory over idle, MiB", mine["mib"] - idle["mib"], 200.0, at_most=True),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from airflow.sdk import BaseOperator, conf
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
+from taxiway.core.collector import collector_at_rest
 from taxiway.core.records import Record, dump_spec, load_spec
 from taxiway.core.specs.jobs import LocalJob, Where
 from taxiway.hooks import DEFAULT_CONN_ID
@@ -158,16 +159,14 @@ class JobOperator(Stored, BaseOperator):
     def execute(self, context: "Context") -> Any:
         """The stage's record as JSON."""
         with in_airflows_words():
-            access = self.hook.access(self.where())
-            bigger = access.larger()
-            key, result, grown = access.desk.attempt(job_key(context), may_grow=bigger is not None)
-            access = bigger if grown and bigger else access
-            if result is None:
-                watch = self._start(access, key, context, grown=grown)
+            from taxiway.core.jobs import JobResult
+
+            begun, larger = self._begin(context)
+            if not isinstance(begun, JobResult):
                 if self.deferrable and not self._told_to_stop:
-                    self._defer(watch)
-                result = self._wait(watch, context)
-            return self._finish(context, result, "" if grown else _size(bigger))
+                    self._defer(begun)
+                begun = self._wait(begun, context)
+            return self._finish(context, begun, larger)
 
     def execute_complete(self, context: "Context", event: dict[str, Any]) -> Any:
         """The same after a deferral: the trigger only says that there is a result, this reads it."""
@@ -175,8 +174,10 @@ class JobOperator(Stored, BaseOperator):
             from taxiway.hooks.jobs import Started, Watch
 
             job = Started.load(event)
-            access = self.hook.access(job.where)
-            result = self._wait(Watch(access.desk, job, poll_s=self.poll_interval_s), context)
+            with collector_at_rest():
+                access = self.hook.access(job.where)
+                watch = Watch(access.desk, job, poll_s=self.poll_interval_s)
+            result = self._wait(watch, context)
             return self._finish(context, result, "" if job.grown else _size(access.larger()))
 
     def on_kill(self) -> None:
@@ -184,6 +185,15 @@ class JobOperator(Stored, BaseOperator):
         self._told_to_stop = True
         if self._waiting:
             raise Interrupted("the task was told to stop")
+
+    @collector_at_rest()
+    def _begin(self, context: "Context") -> "tuple[Watch | JobResult, str]":
+        """The job, or its result where it has one; and the name of a larger profile to try once, if there is one."""
+        access = self.hook.access(self.where())
+        bigger = access.larger()
+        key, result, grown = access.desk.attempt(job_key(context), may_grow=bigger is not None)
+        begun = result or self._start(bigger if grown and bigger else access, key, context, grown=grown)
+        return begun, "" if grown else _size(bigger)
 
     def _start(self, access: "Access", key: "JobKey", context: "Context", *, grown: bool) -> "Watch":
         from taxiway.core.jobs import JobRequest
