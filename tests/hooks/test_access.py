@@ -1,5 +1,10 @@
 import asyncio
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -31,6 +36,7 @@ TEMPLATE = {
         ],
     },
 }
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(samples.__file__).parent)}
 PROFILES = {"gpu.small": {"gpus": 1, "memory": "16Gi", "pod_template": {"spec": {"runtimeClassName": "nvidia"}}}}
 
 
@@ -160,11 +166,66 @@ def test_a_registry_is_logged_in_to_by_a_connection(hook):
     assert "hush" not in json.dumps(runner.plan(ASKED))
 
 
-def test_the_mutation_hook_of_the_site_sees_every_pod(hook, monkeypatch):
-    import airflow.settings
+@pytest.fixture
+def local_settings():
+    """A site with a `pod_mutation_hook` in its `airflow_local_settings`."""
+    from airflow.policies import make_plugin_from_local_settings
+    from airflow.settings import get_policy_plugin_manager
 
-    def mutate(pod):
+    def pod_mutation_hook(pod):
         pod.metadata.labels["site"] = "seen"
 
-    monkeypatch.setattr(airflow.settings, "pod_mutation_hook", mutate)
+    manager, module = get_policy_plugin_manager(), SimpleNamespace(pod_mutation_hook=pod_mutation_hook)
+    before = set(manager.get_plugins())
+    make_plugin_from_local_settings(manager, module, {"pod_mutation_hook"})
+    yield
+    for plugin in set(manager.get_plugins()) - before:
+        manager.unregister(plugin)
+
+
+@pytest.mark.usefixtures("local_settings")
+def test_the_mutation_hook_of_the_site_sees_every_pod(hook):
     assert pod(hook(), KubernetesJob("i:1"))["metadata"]["labels"]["site"] == "seen"
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        KubernetesJob("i:1"),
+        KubernetesJob("i:1", gpus=1, memory="8Gi", cpu="2", shm="4Gi", scratch="20Gi", env={"A": "b"}, secrets=("s",)),
+        KubernetesJob("i:1", service_account="trainer", priority_class="high", queue="gpus", grace_s=30.5),
+        KubernetesJob("i:1", nodes=2, processes=2, workload="job"),
+    ],
+)
+def test_a_pod_without_a_template_is_what_the_pod_operators_generator_would_make_of_it(hook, request, job):
+    """So that generator need not be imported."""
+    short = hook().access(job).runner().plan(ASKED)
+    request.getfixturevalue("local_settings")
+    whole = hook().access(job).runner().plan(ASKED)
+    assert '"site": "seen"' in json.dumps(whole)
+    assert without(whole, "site") == short
+
+
+def without(data, label):
+    """Plain data less a label."""
+    if isinstance(data, list):
+        return [without(one, label) for one in data]
+    return {key: without(one, label) for key, one in data.items() if key != label} if isinstance(data, dict) else data
+
+
+def test_a_pod_without_a_template_is_made_without_the_generator_and_without_a_second_client():
+    made = """
+import sys
+from airflow.sdk import Connection
+from taxiway.core import KubernetesJob
+from taxiway.hooks.access import Access
+from taxiway.hooks.place import Place
+import samples
+from taxiway.core.jobs import JobRequest
+asked = JobRequest(key=samples.job_key(), stage="train", work={}, store="s3://models/")
+runner = Access(Place("s3://models/"), KubernetesJob("i:1")).runner()
+runner.plan(asked)
+print(*sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", made], capture_output=True, text=True, check=True, env=ENVIRONMENT)
+    assert not {"kubernetes_asyncio", "aiohttp"} & set(done.stdout.split())

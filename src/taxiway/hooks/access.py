@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from taxiway.core.errors import SpecError
 from taxiway.core.specs.jobs import DockerJob, KubernetesJob, LocalJob, Where
+from taxiway.hooks.cluster import connect, namespace_of
+from taxiway.runners.manifests import CONTAINER, overlay
 
 if TYPE_CHECKING:
-    from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
     from airflow.sdk import Connection
 
     from taxiway.core.jobs import Runner
@@ -120,49 +121,30 @@ def _in_kubernetes(place: "Place", where: KubernetesJob, conn: "Connection | Non
     from taxiway.runners.kubernetes import KubernetesRunner
     from taxiway.runners.objects import Cluster
 
-    profile, hook = profile_of(where, place.profiles), kubernetes_hook(where.conn_id, conn)
-    fitted = fit(where, place.profiles)
+    profile, fitted = profile_of(where, place.profiles), fit(where, place.profiles)
     if fitted.namespace is None:
-        fitted = dataclasses.replace(fitted, namespace=hook.get_namespace() or "default")
+        fitted = dataclasses.replace(fitted, namespace=namespace_of(conn))
     templates = [one for one in (profile.pod_template, where.pod_template) if isinstance(one, Mapping)]
     return KubernetesRunner(
         fitted,
-        Cluster(hook.get_conn),
+        Cluster(functools.partial(connect, conn)),
         store=place.uri,
         options=place.credentials or {},
         finish=functools.partial(merged, templates),
     )
 
 
-def kubernetes_hook(conn_id: str, conn: "Connection | None") -> "KubernetesHook":
-    """Airflow's own hook of a cluster, which looks nothing up.
-
-    Raises:
-        SpecError: its provider is not installed.
-    """
-    try:
-        from airflow.providers.cncf.kubernetes.hooks.kubernetes import KubernetesHook
-    except ImportError:
-        raise SpecError(
-            "Kubernetes needs Airflow's provider for it",
-            where=f"conn_id={conn_id!r}",
-            do="pip install apache-airflow-providers-cncf-kubernetes",
-        ) from None
-    hook = KubernetesHook(conn_id=conn_id)
-    vars(hook)["conn_extras"] = (
-        conn.extra_dejson if conn else {}
-    )  # what it would look up again, and may not in a trigger
-    return hook
-
-
 def merged(templates: list[Mapping[str, Any]], safe: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
     """The two halves of a pod with its templates between them, as KubernetesPodOperator merges its own.
 
     What is said later wins; volumes, variables, mounts and resources add up. The site's `pod_mutation_hook` comes last.
+    Airflow's generator is imported only where there is something for it to do: that takes a quarter of a second.
 
     Raises:
         SpecError: a template is no pod.
     """
+    if not templates and not _site_mutates():
+        return overlay(safe, asked)
     from airflow.providers.cncf.kubernetes.pod_generator import PodGenerator
     from airflow.settings import pod_mutation_hook
 
@@ -179,10 +161,15 @@ def merged(templates: list[Mapping[str, Any]], safe: Mapping[str, Any], asked: M
     return dict(PodGenerator.serialize_pod(whole_pod))
 
 
+def _site_mutates() -> bool:
+    """Whether somebody wrote a `pod_mutation_hook` for this Airflow."""
+    from airflow.settings import get_policy_plugin_manager
+
+    return bool(get_policy_plugin_manager().hook.pod_mutation_hook.get_hookimpls())
+
+
 def _with_resources(templates: list[Mapping[str, Any]], asked: Mapping[str, Any]) -> dict[str, Any]:
     """The half of a pod that the job needs, with the resources that only its templates name: claims, other devices."""
-    from taxiway.runners.manifests import CONTAINER, overlay
-
     ours, *others = asked["spec"]["containers"]
     containers = (each for one in templates for each in one.get("spec", {}).get("containers", ()))
     named = [each.get("resources", {}) for each in containers if each.get("name") == CONTAINER]

@@ -1,6 +1,7 @@
 """From a recipe's service to its platform and the pilot of its rollouts, with what Airflow's connections say."""
 
 import dataclasses
+import functools
 from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowNotFoundException
@@ -56,12 +57,12 @@ class Field:
         raise SpecError("this place is not known", where="Service.on", got=type(on).__name__)
 
     def _in_kubernetes(self, on: KubernetesServers | KServeServers) -> Platform:
-        from taxiway.hooks.access import kubernetes_hook
+        from taxiway.hooks.cluster import connect
         from taxiway.runners.objects import Cluster
         from taxiway.targets.kserve import on_kserve
         from taxiway.targets.kubernetes import KubernetesPlatform
 
-        cluster = Cluster(kubernetes_hook(on.conn_id, self.conn).get_conn)
+        cluster = Cluster(functools.partial(connect, self.conn))
         if isinstance(on, KServeServers):
             return on_kserve(self.service, on, cluster, store=self.place.uri, options=self.place.credentials)
         return KubernetesPlatform(self.service, on, cluster, store=self.place.uri, options=self.place.credentials)

@@ -1,5 +1,6 @@
 """Whether this account may do in a cluster what Taxiway does there, and whether the cluster has what jobs ask for."""
 
+import functools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from email.utils import parsedate_to_datetime
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from taxiway.core.errors import TaxiwayError
 from taxiway.core.specs.jobs import KubernetesJob
-from taxiway.hooks.access import kubernetes_hook
+from taxiway.hooks.cluster import connect, namespace_of
 from taxiway.hooks.store import TaxiwayHook
 from taxiway.stores.probe import Finding, skew
 
@@ -68,13 +69,13 @@ def connected(
     """
     conn_id, _, namespace = place.partition("/")
     try:
-        found = kubernetes_hook(conn_id, hook.access(KubernetesJob("-", conn_id=conn_id)).conn)
-        namespace = namespace or found.get_namespace() or "default"
+        conn = hook.access(KubernetesJob("-", conn_id=conn_id)).conn
+        namespace = namespace or namespace_of(conn)
         gpus = tuple(gpus) or (_profiled(hook) if rights is LAUNCH else ())
     except TaxiwayError as error:
         yield Finding.of(f"the connection {conn_id!r} can be used", error)
         return
-    yield from cluster(found.get_conn, namespace, rights=rights, gpus=gpus)
+    yield from cluster(functools.partial(connect, conn), namespace, rights=rights, gpus=gpus)
 
 
 def _profiled(hook: TaxiwayHook) -> tuple[str, ...]:
@@ -99,10 +100,6 @@ def cluster(
         gpus: names of the resources that jobs ask for, such as `nvidia.com/gpu`.
         clock: this machine's.
     """
-    from kubernetes.client import ApiException
-    from kubernetes.config import ConfigException
-    from urllib3.exceptions import HTTPError
-
     try:
         client = connect()
         yield from _clock(client, clock)
@@ -112,11 +109,22 @@ def cluster(
                 yield _right(client, namespace, right)
         for resource in gpus:
             yield _gpu(client, resource)
-    except (ApiException, HTTPError, OSError, ConfigException) as error:
+    except TaxiwayError as error:
+        yield Finding.of("the cluster answers", error)
+    except _faults() as error:
         remedy = (
             "Check the connection of type 'kubernetes': its kubeconfig or in_cluster, its context, and the network."
         )
         yield Finding("the cluster answers", ok=False, detail=_words(error), remedy=remedy)
+
+
+def _faults() -> tuple[type[Exception], ...]:
+    """What a client raises when the cluster does not answer."""
+    from kubernetes.client import ApiException
+    from kubernetes.config import ConfigException
+    from urllib3.exceptions import HTTPError
+
+    return ApiException, HTTPError, OSError, ConfigException
 
 
 def _clock(client: "ApiClient", clock: Callable[[], float]) -> Iterator[Finding]:
