@@ -79,7 +79,7 @@ def on_files(folder: Path) -> list[dict[str, Any]]:
 
 def on_s3(s3: server.S3) -> list[dict[str, Any]]:
     registry = with_history(open_store(s3.uri(), credentials=s3.options), 10)
-    counted = Registry(Counted(open_store(s3.uri(), credentials=s3.options)._backend))
+    counted = Registry(Counted(open_store(s3.uri(), credentials=s3.options).backend))
     fill(counted, 10)
     Counted.requests = 0
     counted.resolve(NAME)

@@ -120,7 +120,7 @@ def test_a_large_folder_costs_one_listing(lake, store, monkeypatch):
             asked.append("get")
             return super().get(path)
 
-    monkeypatch.setattr(datasets, "open_store", lambda uri: Counting(open_store(uri)._backend))
+    monkeypatch.setattr(datasets, "open_store", lambda uri: Counting(open_store(uri).backend))
     take(f"file://{lake}/", store)
     assert asked == ["list"]
 

@@ -241,8 +241,8 @@ def test_the_memory_of_one_name_is_one_store() -> None:
 
 def beside(there: ObjectStore, uri: str) -> tuple[ObjectStore, bool]:
     """The store at another URI, and whether it goes through the same client."""
-    opened = there.beside(uri)
-    return opened, opened._backend.client is there._backend.client
+    opened = open_store(uri, beside=there)
+    return opened, opened.backend.client is there.backend.client
 
 
 @pytest.mark.parametrize("uri", ["s3://bucket", "s3://bucket/", "s3://bucket/data/rows/", "s3://bucket/data/a b"])
@@ -270,11 +270,11 @@ def test_what_credentials_opened_is_not_lent_to_a_place_that_was_given_none() ->
 )
 def test_a_place_that_is_none_is_refused_beside_a_store_as_well(uri: str) -> None:
     with pytest.raises(SpecError):
-        open_store("s3://bucket/taxiway").beside(uri)
+        open_store(uri, beside=open_store("s3://bucket/taxiway"))
 
 
 def test_what_lies_beside_is_read_and_written_at_its_own_place(memory_store: ObjectStore) -> None:
-    inner = memory_store.beside(f"{memory_store.uri}inner/")
+    inner = open_store(f"{memory_store.uri}inner/", beside=memory_store)
     assert inner.create("a", b"one")
     assert memory_store.get("inner/a") == b"one"
 

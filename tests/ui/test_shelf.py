@@ -132,7 +132,7 @@ class _Together(ObjectStore):
     """A store whose two kinds of listing each begin only when the other has."""
 
     def __init__(self, store: ObjectStore) -> None:
-        super().__init__(store._backend)
+        super().__init__(store.backend)
         self._both = threading.Barrier(2, timeout=20)
 
     def list(self, prefix, **more):

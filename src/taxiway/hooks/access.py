@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from taxiway.core.errors import SpecError
 from taxiway.core.specs.jobs import DockerJob, KubernetesJob, LocalJob, Where
 from taxiway.hooks.cluster import connect, namespace_of
-from taxiway.runners.manifests import CONTAINER, overlay
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -144,6 +143,8 @@ def merged(templates: list[Mapping[str, Any]], safe: Mapping[str, Any], asked: M
         SpecError: a template is no pod.
     """
     if not templates and not _site_mutates():
+        from taxiway.runners.manifests import overlay
+
         return overlay(safe, asked)
     from airflow.providers.cncf.kubernetes.pod_generator import PodGenerator
     from airflow.settings import pod_mutation_hook
@@ -170,6 +171,8 @@ def _site_mutates() -> bool:
 
 def _with_resources(templates: list[Mapping[str, Any]], asked: Mapping[str, Any]) -> dict[str, Any]:
     """The half of a pod that the job needs, with the resources that only its templates name: claims, other devices."""
+    from taxiway.runners.manifests import CONTAINER, overlay
+
     ours, *others = asked["spec"]["containers"]
     containers = (each for one in templates for each in one.get("spec", {}).get("containers", ()))
     named = [each.get("resources", {}) for each in containers if each.get("name") == CONTAINER]

@@ -17,7 +17,7 @@ from taxiway.engines.hashing import hashed, mixed, pseudonyms
 from taxiway.stores.checksums import local_folder, verify
 from taxiway.stores.cloud import cloud_options, iceberg_options
 from taxiway.stores.datasets import objects
-from taxiway.stores.objects import ObjectStore
+from taxiway.stores.objects import ObjectStore, open_store
 from taxiway.stores.tables import newest_metadata
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def frame(ref: DatasetRef, store: ObjectStore) -> pl.LazyFrame:
         IntegrityError: an object is gone or has other bytes than it had.
         SpecError: the data cannot be read, or the policy names a column that is not there.
     """
-    source = store.beside(ref.uri)
+    source = open_store(ref.uri, beside=store)
     listed = objects(ref, store)
     verify(listed, source)
     data = _policy(_scan(ref, listed, source), ref, store)

@@ -59,16 +59,16 @@ def connect(uri: str, credentials: Mapping[str, str] | None, patience_s: float) 
     return Backend(f"{scheme}://{bucket}/{prefix}", client, prefix, None, patience_s, options)
 
 
-def beside(backend: Backend, uri: str) -> Backend:
-    """Opens `uri` with what the environment says; through the client that is there, if that opened the same bucket so.
+def share(backend: Backend, uri: str) -> Backend | None:
+    """Opens `uri` through the client that is there; None where that is of another bucket, or was given credentials.
 
     Raises:
-        SpecError: as for `connect`.
+        SpecError: the URI names no store we know.
     """
     scheme, rest = _parts(uri)
-    bucket, prefix = _bucket(rest) if scheme != "file" else ("", "")
-    if not bucket or backend.options or not backend.uri.startswith(f"{scheme}://{bucket}/"):
-        return connect(uri, None, backend.patience_s)
+    bucket, prefix = _bucket(rest)
+    if scheme == "file" or backend.options or not backend.uri.startswith(f"{scheme}://{bucket}/"):
+        return None
     return backend._replace(uri=f"{scheme}://{bucket}/{prefix}", prefix=prefix)
 
 

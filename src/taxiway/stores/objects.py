@@ -18,7 +18,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 
 from taxiway.core.errors import BackendError, SpecError
 from taxiway.stores import folder
-from taxiway.stores.backends import Backend, beside, connect
+from taxiway.stores.backends import Backend, connect, share
 from taxiway.stores.chance import CHANCE
 from taxiway.stores.faults import ConnectionLost, NotFound, translate, translated
 from taxiway.stores.paths import check_path, require_inside
@@ -50,12 +50,13 @@ class ObjectStore:
     It can be used by several threads, but not in a child that was forked after its first use: open it again there.
 
     Attributes:
+        backend: what it goes through; for other ways to open it.
         uri: normalised, ends with `/`.
         options: the credentials and options it was opened with, for libraries that open the same place themselves.
     """
 
     def __init__(self, backend: Backend) -> None:
-        self._backend = backend
+        self.backend = backend
         self.uri = backend.uri
         self.options = backend.options
 
@@ -65,11 +66,7 @@ class ObjectStore:
     @property
     def remote(self) -> bool:
         """Whether every request is a round trip, so that fewer requests are worth more than shorter listings."""
-        return self._backend.root is None and not self.uri.startswith("memory:")
-
-    def beside(self, uri: str) -> "ObjectStore":
-        """The store at another URI, as `open_store(uri)` opens it; in the same bucket without the time that takes."""
-        return ObjectStore(beside(self._backend, uri))
+        return self.backend.root is None and not self.uri.startswith("memory:")
 
     def get(self, path: str) -> bytes:
         """An object's bytes.
@@ -79,9 +76,9 @@ class ObjectStore:
         """
         key = self._key(path)
         with translated(self.uri + path):
-            if self._backend.root is not None:
+            if self.backend.root is not None:
                 return folder.read(Path("/", key))
-            return bytes(obstore.get(self._backend.client, key).bytes())
+            return bytes(obstore.get(self.backend.client, key).bytes())
 
     def read(self, path: str) -> bytes | None:
         """An object's bytes, or None when there is none."""
@@ -98,7 +95,7 @@ class ObjectStore:
         key = self._key(path)
         try:
             with translated(self.uri + path):
-                meta = obstore.head(self._backend.client, key)
+                meta = obstore.head(self.backend.client, key)
         except NotFound:
             return None
         return ObjectInfo(path, meta["size"], meta["e_tag"], meta["last_modified"].timestamp())
@@ -115,7 +112,7 @@ class ObjectStore:
             SpecError: a file is too large.
         """
         key = self._key(path)
-        deadline = time.monotonic() + self._backend.patience_s
+        deadline = time.monotonic() + self.backend.patience_s
         pause_s = 0.02
         while True:
             try:
@@ -139,10 +136,10 @@ class ObjectStore:
         """Puts an object whether or not there is one; for hints and caches only."""
         key = self._key(path)
         with translated(self.uri + path):
-            if self._backend.root is not None:
+            if self.backend.root is not None:
                 folder.replace(Path("/", key), data)
             else:
-                obstore.put(self._backend.client, key, data, mode="overwrite", use_multipart=False)
+                obstore.put(self.backend.client, key, data, mode="overwrite", use_multipart=False)
 
     def upload(self, path: str, chunks: Iterable[bytes]) -> None:
         """Puts an object of any size in bounded memory, whether or not there is one.
@@ -154,7 +151,7 @@ class ObjectStore:
         source = _Source(chunks)
         try:
             with translated(self.uri + path):
-                obstore.put(self._backend.client, key, source, chunk_size=_CHUNK_BYTES, max_concurrency=4)
+                obstore.put(self.backend.client, key, source, chunk_size=_CHUNK_BYTES, max_concurrency=4)
         finally:
             if source.error is not None:
                 raise source.error
@@ -164,8 +161,8 @@ class ObjectStore:
         key = self._folder(prefix)
         behind = check_path(after) if after is not None else ""
         with translated(self.uri + prefix):
-            if self._backend.root is not None:
-                found = folder.walk(self._backend.root, prefix.rstrip("/"), behind)
+            if self.backend.root is not None:
+                found = folder.walk(self.backend.root, prefix.rstrip("/"), behind)
                 yield from (ObjectInfo(*file) for file in sorted(found))
             else:
                 yield from self._pages(key, behind)
@@ -174,9 +171,9 @@ class ObjectStore:
         """The names of the folders directly under a folder, ordered."""
         key = self._folder(prefix)
         with translated(self.uri + prefix):
-            if self._backend.root is not None:
+            if self.backend.root is not None:
                 return sorted(folder.folders(Path("/", key)))
-            found = obstore.list_with_delimiter(self._backend.client, prefix=key or None)["common_prefixes"]
+            found = obstore.list_with_delimiter(self.backend.client, prefix=key or None)["common_prefixes"]
         return sorted(each.rstrip("/").rpartition("/")[2] for each in found)
 
     def download(self, path: str, to: Path) -> None:
@@ -187,7 +184,7 @@ class ObjectStore:
         """
         key = self._key(path)
         with translated(self.uri + path):
-            result = obstore.get(self._backend.client, key)
+            result = obstore.get(self.backend.client, key)
         with translated(f"{self.uri}{path} to {to}"):
             to.parent.mkdir(parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(prefix=".taxiway-", dir=to.parent)
@@ -205,7 +202,7 @@ class ObjectStore:
         key = self._key(path)
         try:
             with translated(self.uri + path):
-                obstore.delete(self._backend.client, key)
+                obstore.delete(self.backend.client, key)
         except NotFound:
             return
 
@@ -215,38 +212,38 @@ class ObjectStore:
         A courtesy, not a lock: it is void for a store that is no local folder, and after `patience_s`.
         """
         key = self._folder(prefix)
-        if self._backend.root is None:
+        if self.backend.root is None:
             return nullcontext()
         return folder.turn(Path("/", key, "turn#0"), patience_s)
 
     def _pages(self, key: str, behind: str) -> Iterator[ObjectInfo]:
         """What obstore lists, a page at a time; only the memory's pages are not in order."""
-        offset = self._backend.prefix + behind if behind else None
-        pages = obstore.list(self._backend.client, prefix=key or None, offset=offset)
+        offset = self.backend.prefix + behind if behind else None
+        pages = obstore.list(self.backend.client, prefix=key or None, offset=offset)
         found = (meta for page in pages for meta in page)
         for meta in found if self.remote else sorted(found, key=lambda meta: meta["path"]):
-            yield ObjectInfo(meta["path"].removeprefix(self._backend.prefix), meta["size"], meta["e_tag"])
+            yield ObjectInfo(meta["path"].removeprefix(self.backend.prefix), meta["size"], meta["e_tag"])
 
     def _key(self, path: str) -> str:
         check_path(path, where=self.uri)
         self._require_inside(path)
-        return self._backend.prefix + path
+        return self.backend.prefix + path
 
     def _folder(self, prefix: str) -> str:
         inner = prefix.rstrip("/")
-        return self._key(inner) if inner else self._backend.prefix
+        return self._key(inner) if inner else self.backend.prefix
 
     def _require_inside(self, path: str) -> None:
-        if self._backend.root is not None:
-            require_inside(self._backend.root, path)
+        if self.backend.root is not None:
+            require_inside(self.backend.root, path)
 
     def _create_once(self, path: str, key: str, data: bytes | Path) -> bool | None:
         """True when it was made, False when there was one, None when the store could not say."""
         try:
-            if self._backend.root is not None:
+            if self.backend.root is not None:
                 return folder.create(Path("/", key), data)
             body = _whole(data) if isinstance(data, Path) else data
-            obstore.put(self._backend.client, key, body, mode="create", use_multipart=False)
+            obstore.put(self.backend.client, key, body, mode="create", use_multipart=False)
         except AlreadyExistsError as error:
             return self._settle(path, error)
         except (BaseError, OSError) as error:
@@ -300,7 +297,11 @@ def _whole(file: Path) -> bytes:
 
 
 def open_store(
-    uri: str, *, credentials: Mapping[str, str] | None = None, patience_s: float = PATIENCE_S
+    uri: str,
+    *,
+    credentials: Mapping[str, str] | None = None,
+    patience_s: float = PATIENCE_S,
+    beside: ObjectStore | None = None,
 ) -> ObjectStore:
     """The store at `file:///folder`, `s3://bucket/prefix`, `gs://bucket/prefix` or `az://container/prefix`.
 
@@ -313,8 +314,11 @@ def open_store(
             environment, as AWS's, Google's and Azure's own tools read it. Plain http is allowed for an endpoint on
             the loopback interface only, unless `AWS_ALLOW_HTTP` is true.
         patience_s: how long one operation may take, repetitions included.
+        beside: a store that is open: if it is in the same bucket, and was opened without credentials, too, they share
+            its connections and its patience, which saves the time to make new ones.
 
     Raises:
         SpecError: the URI names no store, or an option is unknown.
     """
-    return ObjectStore(connect(uri, credentials, patience_s))
+    shared = share(beside.backend, uri) if beside and not credentials else None
+    return ObjectStore(shared or connect(uri, credentials, patience_s))
