@@ -122,6 +122,17 @@ def new_site(cluster: Cluster, helm: charts.Helm, storage: ObjectStorage, image:
             cluster.kubectl("delete", "clusterrole,clusterrolebinding", f"{release}-check", "--ignore-not-found")
 
 
+def restricted(**container) -> dict:
+    """The specification of a pod with one container that passes the level `restricted`."""
+    context = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    return {
+        "automountServiceAccountToken": False,
+        "terminationGracePeriodSeconds": 0,
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [{"name": "base", "securityContext": context, **container}],
+    }
+
+
 def gone(condition, seconds: float = 120) -> None:
     """Waits until a condition gives nothing any more."""
     end = time.monotonic() + seconds

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from helm import charts
-from helm.sites import ACCOUNTS, gone, new_site
+from helm.sites import ACCOUNTS, gone, new_site, restricted
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
@@ -65,17 +65,9 @@ def test_pods_that_are_not_restricted_are_refused_and_bounds_are_kept(installed)
     with pytest.raises(AssertionError, match="violates PodSecurity"):
         create({"containers": [{"name": "base", "image": "any:1"}]})
     with pytest.raises(AssertionError, match=r"exceeded quota.*requests.nvidia.com/gpu=9"):
-        create(restricted({"limits": {"nvidia.com/gpu": "9"}}))
-    made = json.loads(create(restricted({})))["spec"]["containers"][0]["resources"]
+        create(restricted(image="any:1", resources={"limits": {"nvidia.com/gpu": "9"}}))
+    made = json.loads(create(restricted(image="any:1")))["spec"]["containers"][0]["resources"]
     assert made == {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "2Gi"}}  # and no GPU
-
-
-def restricted(resources):
-    context = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-    return {
-        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": [{"name": "base", "image": "any:1", "securityContext": context, "resources": resources}],
-    }
 
 
 def test_the_notes_print_an_overlay_that_names_what_was_made(installed):

@@ -7,7 +7,7 @@ import pytest
 
 from contract.runner import ended, request, result
 from helm.charts import found
-from helm.sites import give_secret, new_site
+from helm.sites import give_secret, new_site, restricted
 from runners.pods import pod_image, runner_in
 
 __all__ = ["pod_image"]
@@ -35,20 +35,9 @@ class Pod:
 
     def __init__(self, cluster, namespace, name, image, labels=()):
         self.cluster, self.namespace, self.name = cluster, namespace, name
-        container = {
-            "name": "base",
-            "image": image,
-            "command": ["python", "-m", "http.server", str(PORT), "--directory", "/dev/shm"],
-            "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
-        }
-        spec = {
-            "automountServiceAccountToken": False,
-            "terminationGracePeriodSeconds": 0,
-            "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-            "containers": [container],
-        }
+        command = ["python", "-m", "http.server", str(PORT), "--directory", "/dev/shm"]
         meta = {"name": name, "namespace": namespace, "labels": dict(labels)}
-        made = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
+        made = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": restricted(image=image, command=command)}
         cluster.kubectl("create", "-f", "-", stdin=json.dumps(made))
         cluster.kubectl("wait", "-n", namespace, f"pod/{name}", "--for=condition=Ready", "--timeout=60s")
         self.address = cluster.get("pod", name, "-n", namespace)["status"]["podIP"]

@@ -63,7 +63,7 @@ def test_ten_that_launch_at_once_get_one_pod(make, store, ever):
 def test_a_pod_that_was_made_before_its_maker_died_is_adopted(make, store, ever):
     runner, asked = make(), request("mark", store, sign="runs")
     (pod,) = runner._objects(asked, jobset=False)
-    runner._mailbox().post(asked)
+    runner._mailbox.post(asked)
     runner._cluster.create(pod["metadata"]["namespace"], pod)
     handle = make().launch(asked)
     assert ended(make(), handle).failure is None
