@@ -35,6 +35,7 @@ from system.standalone import Standalone, until  # noqa: E402
 PODS = Path(__file__).parent / "pods"
 DAGS = ("ours-waiting", "theirs-waiting", "ours-deferred", "theirs-deferred")
 SECRET = "taxiway-store"
+TRIES = 3
 
 
 class Ground:
@@ -131,8 +132,14 @@ def in_airflow(ground: Ground, folder: Path) -> Iterator[Callable[[str], Task]]:
         until(lambda: running.call("GET", f"/api/v2/dags/{DAGS[0]}").is_success, 120, "no DAGs")
 
         def run(dag_id: str) -> Task:
-            run_id = running.trigger(dag_id)
-            assert running.finish(dag_id, run_id, 300) == "success", running.tail()
+            for _ in range(
+                TRIES
+            ):  # Airflow itself may lose a run, whose task comes back before it is known to have left
+                run_id = running.trigger(dag_id)
+                if running.finish(dag_id, run_id, 300) == "success":
+                    break
+            else:
+                raise AssertionError(f"{dag_id} failed {TRIES} times\n{running.tail()}")
             told = running.call("GET", running.task(dag_id, run_id, "train")).json()
             started, ended = (datetime.fromisoformat(told[word]).timestamp() for word in ("start_date", "end_date"))
             return task(ground, dag_id, run_id, started, ended)
