@@ -94,6 +94,13 @@ def test_an_idle_connection_is_probed(kubeconfig, monkeypatch):
     assert (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1) in options
 
 
+def test_how_often_it_is_probed_is_what_the_site_configured(kubeconfig, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__KUBERNETES_EXECUTOR__TCP_KEEP_IDLE", "45")
+    made = connection(monkeypatch, {"kube_config_path": kubeconfig})
+    assert (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 45) in connect(made).configuration.socket_options
+    assert settings(connect(made)) == settings(KubernetesHook(conn_id="cluster").get_conn())
+
+
 def test_a_connection_that_says_two_clusters_is_refused(kubeconfig, monkeypatch):
     both = connection(monkeypatch, {"kube_config_path": kubeconfig, "in_cluster": True})
     with pytest.raises(SpecError, match=r"connection 'cluster': .*in_cluster and kube_config_path.*Empty all but one"):

@@ -1,3 +1,4 @@
+import gc
 import importlib
 import json
 import os
@@ -77,6 +78,12 @@ def test_the_collector_of_garbage_rests_until_a_stage_begins(store, uri):
     Mailbox(store).post(asked)
     done = python("job", "--store", uri, "--key", asked.key.slug)
     assert (done.stdout, done.stderr) == ("collects\n", "")
+
+
+def test_a_stage_within_another_process_leaves_its_collector_alone(store, uri):
+    before = gc.get_freeze_count()
+    assert job.run(request("echo", uri), store).failure is None
+    assert (gc.isenabled(), gc.get_freeze_count()) == (True, before)
 
 
 def test_a_process_that_starts_a_job_imports_no_other_stage(store, uri):

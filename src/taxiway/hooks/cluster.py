@@ -6,6 +6,8 @@ Airflow's own hook reads the same fields, and imports a second client to do so: 
 import socket
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk import conf
+
 from taxiway.core.errors import SpecError
 
 if TYPE_CHECKING:
@@ -13,8 +15,12 @@ if TYPE_CHECKING:
     from kubernetes.client import ApiClient, Configuration
 
 _SOURCES = ("in_cluster", "kube_config_path", "kube_config")
-_KEEP_ALIVE = (("TCP_KEEPIDLE", 120), ("TCP_KEEPINTVL", 30), ("TCP_KEEPCNT", 6))
-"""Seconds until the first probe of an idle connection and between two, and how many to send: as Airflow has them."""
+_KEEP_ALIVE = (
+    ("TCP_KEEPIDLE", "tcp_keep_idle", 120),
+    ("TCP_KEEPINTVL", "tcp_keep_intvl", 30),
+    ("TCP_KEEPCNT", "tcp_keep_cnt", 6),
+)
+"""Seconds until the first probe of an idle connection, between two, and how many: option, setting, default."""
 
 
 def namespace_of(conn: "Connection | None") -> str:
@@ -92,7 +98,10 @@ def _is_true(value: object) -> bool:
 
 def _keep_alive() -> list[tuple[int, int, int]]:
     """What keeps a firewall from forgetting a connection, or shows that it did."""
-    found = ((getattr(socket, name, None), value) for name, value in _KEEP_ALIVE)
+    found = (
+        (getattr(socket, option, None), conf.getint("kubernetes_executor", setting, fallback=default))
+        for option, setting, default in _KEEP_ALIVE
+    )
     return [
         (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
         (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),

@@ -83,13 +83,13 @@ class KubernetesRunner:
             SpecError: this account may not create it, or the server can never accept it.
         """
         self._check_credentials()
-        found = self._mailbox.found(request.key.slug)
-        if REQUEST not in found:
-            self._mailbox.post(request)
         jobset = self._spec.nodes > 1 and self._cluster.knows("JobSet")
         objects = self._objects(request, jobset=jobset)
         main = objects[0]
         place = _Place(str(self._spec.namespace), main["kind"], main["metadata"]["name"], request.key.slug)
+        found = self._mailbox.found(place.slug)
+        if REQUEST not in found:
+            self._mailbox.post(request)
         if not {_CANCELLED, _LAUNCHED} & found:
             self._create(place, objects)
         self._tidy(place.namespace)

@@ -175,8 +175,9 @@ def _stage(request: JobRequest, around: Callable[[Path], Job], scratch: Path | N
             expected=kind.__name__,
             got=type(work).__name__,
         )
-    gc.freeze()  # what was imported stays, and the collector need not look at it again
-    gc.enable()
+    if not gc.isenabled():  # it rested while this process started: what was imported stays, and need not be looked at
+        gc.freeze()
+        gc.enable()
     with _folder(scratch) as folder:
         record = function(work, around(folder))
     if not isinstance(record, Record):
